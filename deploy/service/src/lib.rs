@@ -1,0 +1,80 @@
+//! What every service of Longhaul does at its start and its end: find its folder, read its config,
+//! set up its log, say that it serves, and stop when asked.
+#![allow(clippy::disallowed_methods)] // a shell: it reads files
+
+mod config;
+mod units;
+
+use std::{
+    env, io,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+
+pub use config::load;
+pub use units::{ByteSize, Period};
+
+/// `$XDG_DATA_HOME/longhaul`, by default `~/.local/share/longhaul`: where a service that was told
+/// nothing keeps its state, in a folder of its own name.
+pub fn data_home() -> anyhow::Result<PathBuf> {
+    if let Some(home) = env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute()) {
+        return Ok(home.join("longhaul"));
+    }
+    let home = env::var_os("HOME").context("no --data DIR given, and HOME is not set to find a default")?;
+    Ok(Path::new(&home).join(".local/share/longhaul"))
+}
+
+/// Makes the folder and proves that it can be written, so that a wrong `--data` fails in one sentence
+/// at the start and not in the middle of the first event.
+pub fn writable_folder(path: &Path) -> anyhow::Result<()> {
+    let probe = path.join(".writable");
+    std::fs::create_dir_all(path)
+        .and_then(|()| std::fs::write(&probe, b""))
+        .and_then(|()| std::fs::remove_file(&probe))
+        .with_context(|| format!("cannot write in {}: give another folder with --data DIR", path.display()))
+}
+
+/// Logs to standard error; `LONGHAUL_LOG` filters (`info`, `debug`, `core_broker=trace` ...),
+/// `LONGHAUL_LOG_FORMAT=json` writes a JSON object a line.
+pub fn init_logs() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("LONGHAUL_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    if env::var("LONGHAUL_LOG_FORMAT").is_ok_and(|format| format == "json") {
+        logs.json().init();
+    } else {
+        logs.with_target(false).init();
+    }
+}
+
+/// The one line on standard output that says a service is ready; whoever started it waits for it.
+pub fn serving(line: &str) {
+    let mut out = io::stdout().lock();
+    // A closed pipe is no reason to stop serving.
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// Resolves at the first SIGINT or SIGTERM.
+pub async fn stop_signal() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Ends a `main`: an error becomes one line on standard error and exit code 1.
+pub fn exit(name: &str, result: anyhow::Result<()>) -> std::process::ExitCode {
+    match result {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{name}: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
