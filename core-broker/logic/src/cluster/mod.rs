@@ -1,0 +1,24 @@
+//! The cluster's metadata: brokers, topics, partitions, configs, producer ids.
+//!
+//! A [`Command`] is planned against the [`ClusterImage`] and becomes [`Record`]s; the records are made
+//! durable (a log today, a Raft log in a cluster), and only then applied. Recovery applies the same
+//! records, so the image after a crash is the image before it.
+
+mod command;
+mod image;
+mod placement;
+mod plan;
+mod record;
+mod record_codec;
+mod topic_config;
+mod topic_name;
+
+pub use command::{Command, Layout, Limits, PlanError};
+pub use image::{ApplyError, ClusterImage, Topic};
+pub use plan::PRODUCER_ID_BLOCK;
+pub use record::{BrokerRecord, Endpoint, PartitionRecord, PartitionState, Record};
+pub use record_codec::RecordError;
+pub use topic_config::{
+    TOPIC_CONFIGS, TopicConfig, TopicConfigError, Values, topic_config, validate_topic_config,
+};
+pub use topic_name::{TopicNameError, is_internal_topic, names_collide, validate_topic_name};
