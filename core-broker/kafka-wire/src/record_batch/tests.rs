@@ -1,0 +1,235 @@
+use bytes::{Bytes, BytesMut};
+use proptest::prelude::*;
+
+use super::*;
+
+const LIMIT: usize = 1 << 20;
+
+#[cfg(feature = "all-codecs")]
+const CODECS: &[Compression] =
+    &[Compression::None, Compression::Gzip, Compression::Snappy, Compression::Lz4, Compression::Zstd];
+#[cfg(not(feature = "all-codecs"))]
+const CODECS: &[Compression] = &[Compression::None, Compression::Zstd];
+
+fn batch_of(values: &[&str], codec: Compression) -> BytesMut {
+    let mut records = RecordsEncoder::new();
+    for (i, value) in values.iter().enumerate() {
+        records.push(1_000 + i as i64, Some(b"truck-7"), Some(value.as_bytes()), &[("lane", b"live")]);
+    }
+    assemble(&records.finish(codec).unwrap(), Producer { id: 9, epoch: 2, base_sequence: 40 })
+}
+
+#[test]
+fn header_says_what_was_written() {
+    let mut batch = batch_of(&["a", "b", "c"], Compression::Zstd);
+    set_base_offset_and_epoch(&mut batch, 500, 3);
+    let header = BatchHeader::validate(&batch).unwrap();
+    assert_eq!(
+        header,
+        BatchHeader {
+            base_offset: 500,
+            size: batch.len(),
+            partition_leader_epoch: 3,
+            attributes: 4,
+            last_offset_delta: 2,
+            base_timestamp: 1_000,
+            max_timestamp: 1_002,
+            producer_id: 9,
+            producer_epoch: 2,
+            base_sequence: 40,
+            record_count: 3,
+        }
+    );
+    assert_eq!((header.last_offset(), header.next_offset(), header.last_sequence()), (502, 503, 42));
+    assert!(header.has_producer() && !header.is_control() && !header.is_transactional());
+}
+
+#[test]
+fn golden_bytes_of_a_small_batch() {
+    let mut records = RecordsEncoder::new();
+    records.push(1_700_000_000_000, Some(b"k"), Some(b"v"), &[]);
+    let batch = assemble(&records.finish(Compression::None).unwrap(), Producer::NONE);
+    let hex: String = batch.iter().map(|byte| format!("{byte:02x}")).collect();
+    // offset, length, epoch, magic, CRC, attributes, last delta, two times, producer, count; one record.
+    let golden = [
+        "0000000000000000 0000003a ffffffff 02 e99b8dd8 0000 00000000 0000018bcfe56800 0000018bcfe56800",
+        "ffffffffffffffff ffff ffffffff 00000001",
+        "10 00 00 00 02 6b 02 76 00",
+    ];
+    assert_eq!(hex, golden.concat().replace(' ', ""));
+}
+
+#[test]
+fn sequence_wraps_to_zero_after_the_largest() {
+    let mut header = BatchHeader::peek(&batch_of(&["a", "b", "c"], Compression::None)).unwrap();
+    for (base, last) in [(i32::MAX - 2, i32::MAX), (i32::MAX - 1, 0), (i32::MAX, 1), (-1, -1)] {
+        header.base_sequence = base;
+        assert_eq!(header.last_sequence(), last);
+    }
+}
+
+#[test]
+fn log_append_time_is_the_time_of_every_record() {
+    let mut batch = batch_of(&["a", "b"], Compression::Zstd);
+    set_log_append_time(&mut batch, 77_000);
+    let header = BatchHeader::validate(&batch).unwrap();
+    assert!(header.log_append_time());
+    let records = decode_records(batch.freeze(), LIMIT).unwrap();
+    assert!(records.iter().all(|record| record.timestamp == 77_000));
+}
+
+#[test]
+fn any_flipped_bit_under_the_checksum_is_found() {
+    let batch = batch_of(&["position"], Compression::None);
+    for bit in CRC_AT * 8..batch.len() * 8 {
+        let mut bad = batch.clone();
+        bad[bit / 8] ^= 1 << (bit % 8);
+        let refused = BatchHeader::validate(&bad);
+        assert!(matches!(refused, Err(BatchError::BadChecksum { .. })), "bit {bit}: {refused:?}");
+    }
+}
+
+#[test]
+fn a_batch_cut_anywhere_is_refused() {
+    let batch = batch_of(&["a", "b"], Compression::None);
+    for cut in 0..batch.len() {
+        let error = BatchHeader::validate(&batch[..cut]).unwrap_err();
+        assert!(matches!(error, BatchError::Truncated { .. }), "{cut}: {error}");
+        assert!(decode_records(Bytes::copy_from_slice(&batch[..cut]), LIMIT).is_err());
+    }
+}
+
+/// Rewrites a field and the checksum, as a hostile producer would.
+fn with(at: usize, bytes: &[u8]) -> BytesMut {
+    let mut batch = batch_of(&["a", "b"], Compression::None);
+    batch[at..at + bytes.len()].copy_from_slice(bytes);
+    write_checksum(&mut batch);
+    batch
+}
+
+#[test]
+fn headers_that_lie_are_refused() {
+    for (batch, error) in [
+        (with(8, &(-1i32).to_be_bytes()), BatchError::BadLength(-1)),
+        (with(8, &48i32.to_be_bytes()), BatchError::BadLength(48)),
+        (with(8, &i32::MIN.to_be_bytes()), BatchError::BadLength(i32::MIN)),
+        (with(16, &[1]), BatchError::UnsupportedMagic(1)),
+        (with(22, &[7]), BatchError::UnknownCodec(7)),
+        (with(23, &5i32.to_be_bytes()), BatchError::BadCount { record_count: 2, last_offset_delta: 5 }),
+        (with(57, &0i32.to_be_bytes()), BatchError::BadCount { record_count: 0, last_offset_delta: 1 }),
+        (
+            with(57, &i32::MIN.to_be_bytes()),
+            BatchError::BadCount { record_count: i32::MIN, last_offset_delta: 1 },
+        ),
+        (with(27, &(-2i64).to_be_bytes()), BatchError::BadTimestamp(-2)),
+    ] {
+        assert_eq!(BatchHeader::validate(&batch), Err(error));
+    }
+    let whole_i32 = with(8, &i32::MAX.to_be_bytes());
+    assert!(matches!(BatchHeader::validate(&whole_i32), Err(BatchError::Truncated { .. })));
+}
+
+#[test]
+fn a_record_count_beyond_the_bytes_reserves_nothing() {
+    let batch = with(57, &i32::MAX.to_be_bytes());
+    assert!(matches!(decode_records(batch.freeze(), LIMIT), Err(BatchError::BadCount { .. })));
+}
+
+#[test]
+fn decompression_stops_at_the_limit() {
+    let zeros = "0".repeat(200_000);
+    for codec in CODECS {
+        let batch = batch_of(&[&zeros], *codec).freeze();
+        let refused = decode_records(batch.clone(), 100_000);
+        assert_eq!(refused, Err(BatchError::TooLarge { limit: 100_000 }), "{codec:?}");
+        assert_eq!(decode_records(batch, LIMIT).unwrap().len(), 1, "{codec:?}");
+    }
+}
+
+#[cfg(not(feature = "all-codecs"))]
+#[test]
+fn a_codec_that_is_not_built_says_so() {
+    let batch = with(22, &[1]);
+    let refused = decode_records(batch.freeze(), LIMIT);
+    assert_eq!(refused, Err(BatchError::CodecNotBuilt(Compression::Gzip)));
+}
+
+#[cfg(feature = "all-codecs")]
+#[test]
+fn snappy_without_framing_is_read() {
+    let records = b"\x10\x00\x00\x00\x02k\x02v\x00";
+    let raw = snap::raw::Encoder::new().compress_vec(records).unwrap();
+    let set = RecordSet {
+        bytes: raw.into(),
+        compression: Compression::Snappy,
+        count: 1,
+        base_timestamp: 5,
+        max_timestamp: 5,
+    };
+    let read = decode_records(assemble(&set, Producer::NONE).freeze(), LIMIT).unwrap();
+    assert_eq!(read[0].value.as_deref(), Some(&b"v"[..]));
+}
+
+#[test]
+fn a_run_of_batches_is_walked_to_its_cut_end() {
+    let one = batch_of(&["a"], Compression::None);
+    let two = batch_of(&["b", "c"], Compression::Zstd);
+    let run = [&one[..], &two[..], &one[..20]].concat();
+    let walked: Vec<_> = batches(&run).collect();
+    assert_eq!(walked.len(), 3);
+    assert_eq!(walked[0].as_ref().unwrap().1, 0..one.len());
+    assert_eq!(walked[1].as_ref().unwrap().1, one.len()..one.len() + two.len());
+    assert!(matches!(walked[2], Err(BatchError::Truncated { .. })));
+    assert_eq!(batches(&[]).count(), 0);
+}
+
+type Sample = (i64, Option<Vec<u8>>, Option<Vec<u8>>, Vec<(String, Vec<u8>)>);
+
+fn samples() -> impl Strategy<Value = Vec<Sample>> {
+    let blob = || proptest::option::of(proptest::collection::vec(any::<u8>(), 0..40));
+    let headers =
+        proptest::collection::vec(("[a-z]{0,8}", proptest::collection::vec(any::<u8>(), 0..8)), 0..3);
+    proptest::collection::vec((0i64..1 << 50, blob(), blob(), headers), 1..20)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn records_come_back_as_they_were(samples in samples()) {
+        for codec in CODECS {
+            let mut encoder = RecordsEncoder::new();
+            for (timestamp, key, value, headers) in &samples {
+                let headers: Vec<_> = headers.iter().map(|(n, v)| (n.as_str(), v.as_slice())).collect();
+                encoder.push(*timestamp, key.as_deref(), value.as_deref(), &headers);
+            }
+            let batch = assemble(&encoder.finish(*codec).unwrap(), Producer::NONE).freeze();
+            BatchHeader::validate(&batch).unwrap();
+            let records = decode_records(batch, LIMIT).unwrap();
+            prop_assert_eq!(records.len(), samples.len());
+            for (i, (record, (timestamp, key, value, headers))) in records.iter().zip(&samples).enumerate() {
+                prop_assert_eq!(record.offset, i as i64);
+                prop_assert_eq!(record.timestamp, *timestamp);
+                prop_assert_eq!(record.key.as_deref(), key.as_deref());
+                prop_assert_eq!(record.value.as_deref(), value.as_deref());
+                prop_assert_eq!(record.headers.len(), headers.len());
+                for ((name, value), (n, v)) in record.headers.iter().zip(headers) {
+                    prop_assert_eq!(name, n.as_bytes());
+                    prop_assert_eq!(value.as_deref(), Some(v.as_slice()));
+                }
+            }
+        }
+    }
+
+    /// The checksum is made right after the damage, so that the decoder itself is tried.
+    #[test]
+    fn damaged_records_are_an_error_or_other_records(
+        at in 0usize..200, byte: u8, codec in proptest::sample::select(CODECS)
+    ) {
+        let mut batch = batch_of(&["one", "two", "three"], codec);
+        let at = CRC_FROM + at % (batch.len() - CRC_FROM);
+        batch[at] = byte;
+        write_checksum(&mut batch);
+        let _ = decode_records(batch.freeze(), LIMIT);
+    }
+}
