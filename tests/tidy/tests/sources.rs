@@ -50,7 +50,7 @@ fn no_file_names_a_path_of_a_machine() {
         for (number, line) in text.lines().enumerate() {
             for machine in &paths {
                 let named = line.match_indices(machine.as_str()).any(|(at, _)| {
-                    // "…/work/…" inside a longer path is somebody's folder name, not the root's.
+                    // In the middle of a longer path it is some folder, not the top of a disk.
                     !line[..at]
                         .ends_with(|before: char| before.is_alphanumeric() || "._-}$~".contains(before))
                 });
