@@ -1,0 +1,166 @@
+//! Flags over environment over file over defaults. Every default is in `--help` and says why here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use serde::Deserialize;
+
+/// Longhaul's stream apps: positions in, velocities and driver-break alerts out, and a live map.
+#[derive(Debug, Parser)]
+#[command(name = "stream-apps", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub app: AppCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AppCommand {
+    /// trucks_gps, fitbits_gps -> trucks_velocity, fitbits_velocity
+    Velocity(StreamArgs),
+    /// trucks_gps -> driver_alerts (EU 561/2006, Art. 7: the break after 4.5 hours)
+    DriverBreak(StreamArgs),
+    /// The live map: vehicles, speeds, alerts, age of the data
+    Dashboard(DashboardArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct CommonArgs {
+    /// Brokers to start from, HOST:PORT[,HOST:PORT] [default: 127.0.0.1:9092]
+    #[arg(long, value_name = "HOST:PORT", env = "LONGHAUL_BOOTSTRAP")]
+    bootstrap: Option<String>,
+    /// Values for what no flag and no variable gives
+    #[arg(long, value_name = "FILE", env = "LONGHAUL_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct StreamArgs {
+    #[command(flatten)]
+    common: CommonArgs,
+    /// Consumer group; instances of one group share the partitions [default: the app's name]
+    #[arg(long, value_name = "ID", env = "LONGHAUL_GROUP")]
+    group: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct DashboardArgs {
+    #[command(flatten)]
+    common: CommonArgs,
+    /// Where browsers connect [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "HOST:PORT", env = "LONGHAUL_DASHBOARD")]
+    dashboard: Option<String>,
+}
+
+/// The file; one for all apps.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    pub bootstrap: String,
+    pub velocity: Stream,
+    pub driver_break: Stream,
+    pub dashboard: Dashboard,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Stream {
+    /// The app's name when absent.
+    pub group: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Dashboard {
+    /// Loopback, because the page has no login: a proxy that has one may stand in front.
+    pub listen: String,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            bootstrap: "127.0.0.1:9092".to_owned(),
+            velocity: Stream::default(),
+            driver_break: Stream::default(),
+            dashboard: Dashboard::default(),
+        }
+    }
+}
+
+impl Default for Dashboard {
+    fn default() -> Dashboard {
+        Dashboard { listen: "127.0.0.1:8080".to_owned() }
+    }
+}
+
+impl CommonArgs {
+    fn load(&self) -> anyhow::Result<Config> {
+        let mut config: Config = service::load(self.config.as_deref())?;
+        if let Some(bootstrap) = &self.bootstrap {
+            config.bootstrap.clone_from(bootstrap);
+        }
+        Ok(config)
+    }
+}
+
+impl StreamArgs {
+    pub fn load(&self, part: fn(&mut Config) -> &mut Stream) -> anyhow::Result<Config> {
+        let mut config = self.common.load()?;
+        if self.group.is_some() {
+            part(&mut config).group.clone_from(&self.group);
+        }
+        Ok(config)
+    }
+}
+
+impl DashboardArgs {
+    pub fn load(&self) -> anyhow::Result<Config> {
+        let mut config = self.common.load()?;
+        if let Some(listen) = &self.dashboard {
+            config.dashboard.listen.clone_from(listen);
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loaded(text: &str, flags: &[&str]) -> anyhow::Result<Config> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("apps.toml");
+        std::fs::write(&path, text)?;
+        let path = path.display().to_string();
+        let line = ["stream-apps", "velocity", "--config", &path].into_iter().chain(flags.iter().copied());
+        match Cli::try_parse_from(line)?.app {
+            AppCommand::Velocity(args) => args.load(|config| &mut config.velocity),
+            other => anyhow::bail!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_flag_is_stronger_than_the_file_and_the_file_than_the_default() {
+        let file = "bootstrap = \"a:1\"\n[velocity]\ngroup = \"g\"";
+        let table: [(&str, &[&str], &str, Option<&str>); 4] = [
+            ("", &[], "127.0.0.1:9092", None),
+            (file, &[], "a:1", Some("g")),
+            (file, &["--bootstrap", "b:2"], "b:2", Some("g")),
+            (file, &["--group", "h"], "a:1", Some("h")),
+        ];
+        for (file, flags, bootstrap, group) in table {
+            let config = loaded(file, flags).unwrap();
+            assert_eq!((config.bootstrap.as_str(), config.velocity.group.as_deref()), (bootstrap, group));
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        let error = format!("{:#}", loaded("[velocity]\ngruop = \"g\"", &[]).unwrap_err());
+        assert!(error.contains("gruop"), "{error}");
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+}
