@@ -1,9 +1,35 @@
 //! The Kafka protocol: bytes to values and back, for both ends of a connection.
 //!
+//! - [`frame`] cuts a stream into messages, [`codec`] turns a message into a value and back.
+//! - [`api`] is the table of what is spoken, [`messages`] the tables of every request and response.
+//! - [`record_batch`] checks, patches, builds and takes apart batches; messages carry them as bytes.
+//!
 //! No length that arrives is believed before it is checked against the bytes that are really
-//! there, and no error is a panic. Record batches stay bytes: see [`record_batch`].
+//! there, and no error is a panic.
 
+pub mod api;
+pub mod codec;
 pub mod compression;
+pub mod error_code;
+pub mod field;
+pub mod frame;
+pub mod header;
+pub mod messages;
 pub mod partitioner;
+pub mod primitives;
 pub mod record_batch;
+pub mod records;
+mod table;
 mod varint;
+
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod sample;
+
+pub use api::{ApiKey, Call, Request, Response};
+pub use codec::{RequestError, decode_request, decode_response, encode_request, encode_response};
+pub use error_code::ErrorCode;
+pub use header::RequestHeader;
+pub use primitives::{DecodeError, EncodeError};
+pub use records::Records;
