@@ -1,0 +1,372 @@
+//! The writer's side of one partition's log. One owner appends; any number of readers read beside it.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+
+use kafka_wire::record_batch::batches;
+
+use crate::{
+    LogConfig, LogReader, MAX_SEGMENT_BYTES, Recovered, clean_shutdown,
+    disk::{Disk, DiskFile},
+    epochs::Epochs,
+    error::{LogError, ReadError, doing},
+    recovery::{self, Restored},
+    scan::{Chain, Halt},
+    segment::{self, Active, MAX_SEGMENT_OFFSETS, Sealed, log_name},
+};
+
+pub struct Log<D: Disk> {
+    shared: Arc<Shared<D>>,
+    config: LogConfig,
+    /// All before this offset is on disk, and so are the first `flushed_bytes` of the active segment.
+    flushed_end: i64,
+    flushed_bytes: u64,
+    epochs_saved: Option<Epochs>,
+    /// Why writes are refused. Set once, cleared by opening the log again.
+    stopped: Option<String>,
+}
+
+/// What the writer tells the readers. Only the writer changes it, and holds the lock over no disk access but a
+/// cut.
+pub(crate) struct Shared<D: Disk> {
+    pub disk: D,
+    pub dir: PathBuf,
+    state: RwLock<State<D::File>>,
+}
+
+pub(crate) struct State<F> {
+    /// In order of offsets, without a gap.
+    pub sealed: Vec<Arc<Sealed<F>>>,
+    pub active: Active<F>,
+    pub epochs: Epochs,
+    pub log_end: i64,
+    /// How often the log was cut back. A read that sees it change may have read what was written anew.
+    pub cuts: u64,
+}
+
+/// One segment, for retention and for telling sizes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SegmentInfo {
+    pub base_offset: i64,
+    pub end_offset: i64,
+    pub bytes: u64,
+    /// In ms; `None` if the segment is empty.
+    pub max_timestamp: Option<i64>,
+}
+
+impl<D: Disk> Log<D> {
+    /// Opens the log in `dir` or makes one. What a crash tore off is cut, and told in [`Recovered`].
+    pub fn open(disk: D, dir: &Path, config: LogConfig) -> Result<(Log<D>, Recovered), LogError> {
+        let config = LogConfig { segment_bytes: config.segment_bytes.clamp(1, MAX_SEGMENT_BYTES), ..config };
+        let Restored { sealed, active, epochs, log_end, clean_shutdown, truncated_bytes, corruption } =
+            recovery::restore(&disk, dir, &config)?;
+        let log_start = sealed.first().map_or(active.base, |first| first.base);
+        let recovered = Recovered { log_start, log_end, clean_shutdown, truncated_bytes, corruption };
+        let flushed_bytes = active.bytes;
+        let state = RwLock::new(State { sealed, active, epochs, log_end, cuts: 0 });
+        let shared = Arc::new(Shared { disk, dir: dir.to_owned(), state });
+        let log =
+            Log { shared, config, flushed_end: log_end, flushed_bytes, epochs_saved: None, stopped: None };
+        Ok((log, recovered))
+    }
+
+    /// Appends one or more whole batches whose offsets follow on the log's end. They are readable at once and
+    /// durable after [`sync`](Log::sync). Checksums are the caller's to check.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), LogError> {
+        self.refuse_if_stopped()?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let next_offset = self.check(bytes)?;
+        let roll = {
+            let state = self.shared.read();
+            let Active { base, bytes: filled, .. } = state.active;
+            let fits = filled + bytes.len() as u64 <= self.config.segment_bytes
+                && next_offset - base <= MAX_SEGMENT_OFFSETS;
+            !fits && filled > 0
+        };
+        if roll {
+            self.roll()?;
+        }
+        let (file, position) = {
+            let state = self.shared.read();
+            (Arc::clone(&state.active.file), state.active.bytes)
+        };
+        if let Err(error) = file.write_at(bytes, position) {
+            let failed = self.io("writing", error);
+            // A torn batch must not stay behind: a later append would not be found after it.
+            self.stop(&failed, None);
+            return Err(failed);
+        }
+        let mut state = self.shared.write();
+        let State { active, epochs, log_end, .. } = &mut *state;
+        for (header, _) in batches(bytes).flatten() {
+            epochs.note(header.partition_leader_epoch, header.base_offset);
+            active.note(&header, self.config.index_interval_bytes);
+        }
+        *log_end = next_offset;
+        Ok(())
+    }
+
+    /// Makes all that was appended durable; returns the offset before which everything is on disk.
+    pub fn sync(&mut self) -> Result<i64, LogError> {
+        self.refuse_if_stopped()?;
+        let (file, bytes, log_end) = {
+            let state = self.shared.read();
+            (Arc::clone(&state.active.file), state.active.bytes, state.log_end)
+        };
+        if self.flushed_end == log_end {
+            return Ok(log_end);
+        }
+        if let Err(error) = file.sync_data() {
+            let failed = self.io("syncing", error);
+            // The kernel may have dropped the pages and still show the bytes. Whoever opens the log next must
+            // not take them for durable.
+            self.stop(&failed, Some((self.flushed_end, self.flushed_bytes)));
+            return Err(failed);
+        }
+        (self.flushed_end, self.flushed_bytes) = (log_end, bytes);
+        Ok(log_end)
+    }
+
+    /// The first offset in the log.
+    pub fn log_start(&self) -> i64 {
+        self.shared.read().log_start()
+    }
+
+    /// The offset the next record gets.
+    pub fn log_end(&self) -> i64 {
+        self.shared.read().log_end
+    }
+
+    /// All before this offset is on disk.
+    pub fn flushed_end(&self) -> i64 {
+        self.flushed_end
+    }
+
+    pub fn reader(&self) -> LogReader<D> {
+        LogReader::new(Arc::clone(&self.shared))
+    }
+
+    /// From the oldest to the active one, which is always there.
+    pub fn segments(&self) -> Vec<SegmentInfo> {
+        let state = self.shared.read();
+        let active = SegmentInfo {
+            base_offset: state.active.base,
+            end_offset: state.log_end,
+            bytes: state.active.bytes,
+            max_timestamp: state.active.max_timestamp.map(|max| max.timestamp),
+        };
+        let sealed = state.sealed.iter().map(|segment| SegmentInfo {
+            base_offset: segment.base,
+            end_offset: segment.end,
+            bytes: segment.bytes,
+            max_timestamp: segment.max_timestamp,
+        });
+        sealed.chain([active]).collect()
+    }
+
+    /// Seals the active segment, unless it is empty, and begins the next one.
+    pub fn roll(&mut self) -> Result<(), LogError> {
+        self.refuse_if_stopped()?;
+        if self.shared.read().active.bytes == 0 {
+            return Ok(());
+        }
+        // In this order: when the next segment is found after a crash, all of this one is on disk.
+        self.sync()?;
+        let rolled = self.seal_and_begin();
+        self.stop_if_failed(rolled)
+    }
+
+    /// Syncs, writes the indexes and leaves the mark that makes the next opening fast.
+    pub fn close(mut self) -> Result<(), LogError> {
+        self.sync()?;
+        let shared = Arc::clone(&self.shared);
+        let Shared { disk, dir, .. } = &*shared;
+        let rows = shared.read().active.index_rows();
+        rows.write(disk, dir)?;
+        self.save_epochs()?;
+        disk.sync_dir(dir).map_err(doing("syncing", dir))?;
+        clean_shutdown::mark(disk, dir, self.flushed_end)
+    }
+
+    /// Drops the batch that holds `offset` and all after it; returns the new log end. For a follower that has
+    /// parted from its leader. Durable when it returns.
+    pub fn truncate_to(&mut self, offset: i64) -> Result<i64, LogError> {
+        self.refuse_if_stopped()?;
+        let (log_start, log_end) = (self.log_start(), self.log_end());
+        if !(log_start..=log_end).contains(&offset) {
+            return Err(LogError::CutOutOfRange { offset, log_start, log_end });
+        }
+        if offset == log_end {
+            return Ok(log_end);
+        }
+        let (offset, position) = self.reader().batch_at(offset)?;
+        let cut = self.reopen_segment_with(offset).and_then(|()| self.cut_active(offset, position));
+        self.stop_if_failed(cut)?;
+        let active_bytes = self.shared.read().active.bytes;
+        // The cut synced the file: what is left of it is on disk.
+        (self.flushed_end, self.flushed_bytes) = (offset, active_bytes);
+        Ok(offset)
+    }
+
+    /// Removes the sealed segments that end at `offset` or before it; returns the new log start.
+    pub fn delete_segments_before(&mut self, offset: i64) -> Result<i64, LogError> {
+        self.refuse_if_stopped()?;
+        let old: Vec<_> = {
+            let mut state = self.shared.write();
+            let keep_from = state.sealed.partition_point(|segment| segment.end <= offset);
+            let old = state.sealed.drain(..keep_from).collect();
+            let log_start = state.log_start();
+            state.epochs.cut_before(log_start);
+            old
+        };
+        let shared = Arc::clone(&self.shared);
+        let Shared { disk, dir, .. } = &*shared;
+        for segment in old {
+            // From the oldest on, each durably: a crash between leaves a log without a hole.
+            let removed = segment::remove(disk, dir, segment.base);
+            let removed = removed.map_err(doing("removing", &dir.join(log_name(segment.base))));
+            self.stop_if_failed(removed)?;
+        }
+        Ok(self.log_start())
+    }
+
+    /// Whole batches, each following on the one before and the first on the log's end; returns the offset
+    /// after them.
+    fn check(&self, bytes: &[u8]) -> Result<i64, LogError> {
+        let mut chain = {
+            let state = self.shared.read();
+            Chain { next_offset: state.log_end, epoch: state.epochs.latest().unwrap_or(i32::MIN) }
+        };
+        let first = chain.next_offset;
+        for batch in batches(bytes) {
+            chain.accept(&batch?.0)?;
+        }
+        let offsets = chain.next_offset - first;
+        if bytes.len() as u64 > MAX_SEGMENT_BYTES || offsets > MAX_SEGMENT_OFFSETS {
+            return Err(LogError::TooLarge { bytes: bytes.len(), offsets });
+        }
+        Ok(chain.next_offset)
+    }
+
+    fn seal_and_begin(&mut self) -> Result<(), LogError> {
+        let shared = Arc::clone(&self.shared);
+        let Shared { disk, dir, .. } = &*shared;
+        let rows = shared.read().active.index_rows();
+        let (offsets, times) = rows.write(disk, dir)?;
+        self.save_epochs()?;
+        disk.sync_dir(dir).map_err(doing("syncing", dir))?;
+        let next = recovery::begin_segment(disk, dir, self.flushed_end)?;
+        let mut state = shared.write();
+        let sealed = std::mem::replace(&mut state.active, next).seal(self.flushed_end, offsets, times);
+        state.sealed.push(Arc::new(sealed));
+        self.flushed_bytes = 0;
+        Ok(())
+    }
+
+    fn save_epochs(&mut self) -> Result<(), LogError> {
+        let epochs = self.shared.read().epochs.clone();
+        if self.epochs_saved.as_ref() != Some(&epochs) {
+            epochs.save(&self.shared.disk, &self.shared.dir)?;
+            self.epochs_saved = Some(epochs);
+        }
+        Ok(())
+    }
+
+    /// Makes the segment that holds `offset` the active one and removes those after it.
+    fn reopen_segment_with(&mut self, offset: i64) -> Result<(), LogError> {
+        let Shared { disk, dir, .. } = &*self.shared;
+        loop {
+            let (last, removed) = {
+                let state = self.shared.read();
+                if state.active.base <= offset {
+                    return Ok(());
+                }
+                let Some(last) = state.sealed.last() else { return Ok(()) };
+                (Arc::clone(last), state.active.base)
+            };
+            let interval = self.config.index_interval_bytes;
+            let reopened = Active::load(disk, dir, last.base, last.end, interval)?;
+            let reopened = reopened.ok_or_else(|| ReadError::Corrupt {
+                file: log_name(last.base),
+                position: last.bytes,
+                reason: "its indexes do not lead to its end".to_owned(),
+            })?;
+            // From the last back: a crash between leaves a log without a hole.
+            segment::remove(disk, dir, removed).map_err(doing("removing", &dir.join(log_name(removed))))?;
+            let mut state = self.shared.write();
+            state.sealed.pop();
+            state.active = reopened;
+            state.log_end = last.end;
+            state.epochs.cut_from(last.end);
+            state.cuts += 1;
+        }
+    }
+
+    /// Ends the active segment at byte `position`, where `offset` begins.
+    fn cut_active(&self, offset: i64, position: u64) -> Result<(), LogError> {
+        let mut state = self.shared.write();
+        let path = self.shared.dir.join(log_name(state.active.base));
+        state.cuts += 1;
+        state.active.file.truncate(position).map_err(doing("cutting", &path))?;
+        state.log_end = offset;
+        state.epochs.cut_from(offset);
+        state.active.cut(offset, position, self.config.index_interval_bytes).map_err(|halt| match halt {
+            Halt::Io(error) => doing("reading", &path)(error),
+            Halt::Bad { position, reason } => {
+                LogError::Read(ReadError::Corrupt { file: path.display().to_string(), position, reason })
+            }
+        })
+    }
+
+    fn refuse_if_stopped(&self) -> Result<(), LogError> {
+        match &self.stopped {
+            Some(reason) => Err(LogError::Stopped { dir: self.shared.dir.clone(), reason: reason.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    fn stop_if_failed<T>(&mut self, result: Result<T, LogError>) -> Result<T, LogError> {
+        if let Err(failed) = &result {
+            self.stopped.get_or_insert(failed.to_string());
+        }
+        result
+    }
+
+    /// Takes no more writes, and cuts the active file back to `good`, or to what is known of it.
+    fn stop(&mut self, failed: &LogError, good: Option<(i64, u64)>) {
+        let (offset, position) = good.unwrap_or_else(|| {
+            let state = self.shared.read();
+            (state.log_end, state.active.bytes)
+        });
+        let mut reason = failed.to_string();
+        if let Err(error) = self.cut_active(offset, position) {
+            reason = format!("{reason}; then {error}");
+        }
+        self.stopped.get_or_insert(reason);
+    }
+
+    fn io(&self, action: &'static str, source: std::io::Error) -> LogError {
+        let base = self.shared.read().active.base;
+        doing(action, &self.shared.dir.join(log_name(base)))(source)
+    }
+}
+
+impl<D: Disk> Shared<D> {
+    pub fn read(&self) -> RwLockReadGuard<'_, State<D::File>> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State<D::File>> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<F> State<F> {
+    pub fn log_start(&self) -> i64 {
+        self.sealed.first().map_or(self.active.base, |first| first.base)
+    }
+}

@@ -1,0 +1,289 @@
+//! Finds a log again after whatever happened to it. The `.log` files are the truth.
+
+use std::{io, path::Path, sync::Arc};
+
+use crate::{
+    LogConfig, clean_shutdown,
+    disk::{Disk, DiskFile},
+    epochs::Epochs,
+    error::{LogError, doing},
+    metadata,
+    scan::{Chain, Found, Halt, Scan, WHOLE_SEGMENT_WINDOW},
+    segment::{self, Active, MAX_SEGMENT_OFFSETS, Sealed, accept, base_of_index, base_of_log, log_name},
+    small_file::UNFINISHED,
+};
+
+mod quarantine;
+
+/// What opening a log found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovered {
+    pub log_start: i64,
+    pub log_end: i64,
+    /// The log had been closed, and nothing has touched it since.
+    pub clean_shutdown: bool,
+    /// Cut off the end: a write that a crash tore. Nothing that was synced is among them.
+    pub truncated_bytes: u64,
+    /// More than a torn end: whole batches behind bytes that are none.
+    pub corruption: Option<Corruption>,
+}
+
+/// A damaged place with whole batches behind it. They are set aside, not served: offsets between would be
+/// missing.
+///
+/// Bit rot looks like this, and so does a power cut that let a later unsynced write reach the disk before an
+/// earlier one. Both make an unclean replica; only the first loses what was acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Corruption {
+    /// The damaged `.log` file.
+    pub file: String,
+    pub position: u64,
+    /// The first offset that is not served any more: the log ends here.
+    pub offset: i64,
+    pub reason: String,
+    /// The files that hold what was set aside.
+    pub set_aside: Vec<String>,
+    pub set_aside_bytes: u64,
+}
+
+pub(crate) struct Restored<F> {
+    pub sealed: Vec<Arc<Sealed<F>>>,
+    pub active: Active<F>,
+    pub epochs: Epochs,
+    pub log_end: i64,
+    pub clean_shutdown: bool,
+    pub truncated_bytes: u64,
+    pub corruption: Option<Corruption>,
+}
+
+/// A segment read from its first byte to its end or to the first bad batch.
+struct Examined<F> {
+    active: Active<F>,
+    end: i64,
+    file_bytes: u64,
+    /// Why the walk stopped before the end of the file.
+    bad: Option<String>,
+}
+
+/// What is found of a segment behind which another one begins.
+enum Earlier<F> {
+    Whole(Sealed<F>),
+    /// It does not reach to where the next one begins.
+    Short(Examined<F>),
+}
+
+pub(crate) fn restore<D: Disk>(
+    disk: &D,
+    dir: &Path,
+    config: &LogConfig,
+) -> Result<Restored<D::File>, LogError> {
+    disk.create_dir_all(dir).map_err(doing("creating", dir))?;
+    let names = disk.list(dir).map_err(doing("listing", dir))?;
+    let mut bases: Vec<i64> = names.iter().filter_map(|name| base_of_log(name)).collect();
+    bases.sort_unstable();
+    let is_new = metadata::check_or_create(disk, dir, config.topic_id, !bases.is_empty())?;
+    let vouched_end = clean_shutdown::take(disk, dir)?;
+    remove_leftovers(disk, dir, &names, &bases)?;
+
+    let Some((&last, earlier)) = bases.split_last() else {
+        return begin(disk, dir, is_new);
+    };
+    let checkpoint = Epochs::load(disk, dir)?.map(|mut epochs| {
+        epochs.cut_before(bases[0]); // retention may have moved the log's start since
+        epochs
+    });
+    let mut restoring = Restoring {
+        disk,
+        dir,
+        config,
+        indexes_trusted: vouched_end.is_some(),
+        checkpoint_known: checkpoint.is_some(),
+        epochs: checkpoint.unwrap_or_default(),
+    };
+    let mut sealed = Vec::with_capacity(earlier.len());
+    for (at, &base) in earlier.iter().enumerate() {
+        let next = bases[at + 1];
+        match restoring.sealed(base, next)? {
+            Earlier::Whole(segment) => sealed.push(Arc::new(segment)),
+            Earlier::Short(examined) => return restoring.cut(sealed, examined, &bases[at + 1..]),
+        }
+    }
+    if restoring.checkpoint_known {
+        if let Some(end) = vouched_end
+            && let Some(active) = Active::load(disk, dir, last, end, config.index_interval_bytes)?
+        {
+            return Ok(Restored {
+                sealed,
+                active,
+                epochs: restoring.epochs,
+                log_end: end,
+                clean_shutdown: true,
+                truncated_bytes: 0,
+                corruption: None,
+            });
+        }
+        restoring.epochs.cut_from(last);
+    }
+    let examined = restoring.examine(last)?;
+    restoring.cut(sealed, examined, &[])
+}
+
+/// A log without a segment gets an empty one.
+fn begin<D: Disk>(disk: &D, dir: &Path, is_new: bool) -> Result<Restored<D::File>, LogError> {
+    Ok(Restored {
+        sealed: Vec::new(),
+        active: begin_segment(disk, dir, 0)?,
+        epochs: Epochs::default(),
+        log_end: 0,
+        clean_shutdown: is_new,
+        truncated_bytes: 0,
+        corruption: None,
+    })
+}
+
+/// An empty active segment whose name is durable.
+pub(crate) fn begin_segment<D: Disk>(disk: &D, dir: &Path, base: i64) -> Result<Active<D::File>, LogError> {
+    let path = dir.join(log_name(base));
+    let file = disk.create(&path).map_err(doing("creating", &path))?;
+    disk.sync_dir(dir).map_err(doing("syncing", dir))?;
+    Ok(Active::new(base, file))
+}
+
+/// What a crash left half done: files about to be renamed, indexes of removed segments.
+fn remove_leftovers<D: Disk>(disk: &D, dir: &Path, names: &[String], bases: &[i64]) -> Result<(), LogError> {
+    for name in names {
+        let orphan = base_of_index(name).is_some_and(|base| bases.binary_search(&base).is_err());
+        if name.ends_with(UNFINISHED) || orphan {
+            let path = dir.join(name);
+            match disk.remove(&path) {
+                // Writing the metadata anew may have taken an unfinished file's name.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed.map_err(doing("removing", &path))?,
+            }
+        }
+    }
+    Ok(())
+}
+
+struct Restoring<'a, D> {
+    disk: &'a D,
+    dir: &'a Path,
+    config: &'a LogConfig,
+    indexes_trusted: bool,
+    checkpoint_known: bool,
+    epochs: Epochs,
+}
+
+impl<D: Disk> Restoring<'_, D> {
+    /// A segment that was on disk before the next was begun.
+    fn sealed(&mut self, base: i64, next: i64) -> Result<Earlier<D::File>, LogError> {
+        let Restoring { disk, dir, config, .. } = *self;
+        if self.checkpoint_known {
+            if self.indexes_trusted {
+                if let Some(sealed) = Sealed::open(disk, dir, base, next)? {
+                    return Ok(Earlier::Whole(sealed));
+                }
+            } else if let Some(active) = Active::load(disk, dir, base, next, config.index_interval_bytes)?
+                && let Some((offsets, times)) = segment::open_indexes(disk, dir, base)?
+            {
+                return Ok(Earlier::Whole(active.seal(next, offsets, times)));
+            }
+        }
+        let examined = self.examine(base)?;
+        if examined.bad.is_some() || examined.end != next {
+            return Ok(Earlier::Short(examined));
+        }
+        let (offsets, times) = examined.active.index_rows().write(disk, dir)?;
+        disk.sync_dir(dir).map_err(doing("syncing", dir))?;
+        Ok(Earlier::Whole(examined.active.seal(next, offsets, times)))
+    }
+
+    /// Checks every batch of a segment and makes its indexes anew.
+    fn examine(&mut self, base: i64) -> Result<Examined<D::File>, LogError> {
+        let path = self.dir.join(log_name(base));
+        let file = self.disk.open(&path).map_err(doing("opening", &path))?;
+        let file_bytes = file.len().map_err(doing("reading", &path))?;
+        let mut active = Active::new(base, file);
+        let file = Arc::clone(&active.file);
+        let mut scan = Scan::new(&*file, 0, file_bytes, WHOLE_SEGMENT_WINDOW);
+        let mut chain = Chain { next_offset: base, epoch: self.epochs.at(base - 1).unwrap_or(i32::MIN) };
+        let bad = loop {
+            let end = chain.next_offset;
+            match check_next(&mut scan, base, &mut chain) {
+                Ok(None) => break None,
+                Ok(Some(found)) => {
+                    self.epochs.note(found.header.partition_leader_epoch, found.header.base_offset);
+                    active.note(&found.header, self.config.index_interval_bytes);
+                }
+                Err(Halt::Io(error)) => return Err(doing("reading", &path)(error)),
+                Err(Halt::Bad { reason, .. }) => {
+                    chain.next_offset = end;
+                    break Some(reason);
+                }
+            }
+        };
+        Ok(Examined { active, end: chain.next_offset, file_bytes, bad })
+    }
+
+    /// The log ends with the last good batch of `examined`, which becomes the active segment.
+    fn cut(
+        mut self,
+        sealed: Vec<Arc<Sealed<D::File>>>,
+        examined: Examined<D::File>,
+        later: &[i64],
+    ) -> Result<Restored<D::File>, LogError> {
+        let Restoring { disk, dir, .. } = self;
+        let Examined { active, end, file_bytes, bad } = examined;
+        let path = dir.join(log_name(active.base));
+        let file = Arc::clone(&active.file);
+        let bad_bytes = file_bytes.saturating_sub(active.bytes);
+        let behind = bad_bytes > 0
+            && quarantine::holds_a_batch(&*file, active.bytes, file_bytes, end)
+                .map_err(doing("reading", &path))?;
+        let mut corruption = None;
+        if behind || !later.is_empty() {
+            let (set_aside, set_aside_bytes) = quarantine::set_aside(disk, dir, &active, file_bytes, later)?;
+            corruption = Some(Corruption {
+                file: log_name(active.base),
+                position: active.bytes,
+                offset: end,
+                reason: bad.unwrap_or_else(|| "the segment ends before the next one begins".to_owned()),
+                set_aside,
+                set_aside_bytes,
+            });
+        }
+        if bad_bytes > 0 {
+            file.truncate(active.bytes).map_err(doing("cutting", &path))?;
+        }
+        // A process that was killed leaves bytes that no sync has covered yet; they are in the log from here on.
+        file.sync_data().map_err(doing("syncing", &path))?;
+        disk.sync_dir(dir).map_err(doing("syncing", dir))?;
+        self.epochs.cut_from(end);
+        let truncated_bytes = if corruption.is_none() { bad_bytes } else { 0 };
+        Ok(Restored {
+            sealed,
+            active,
+            epochs: self.epochs,
+            log_end: end,
+            clean_shutdown: false,
+            truncated_bytes,
+            corruption,
+        })
+    }
+}
+
+/// The next batch, if it is whole, intact and the one that must come.
+fn check_next<F: DiskFile>(scan: &mut Scan<F>, base: i64, chain: &mut Chain) -> Result<Option<Found>, Halt> {
+    let Some(found) = scan.next()? else { return Ok(None) };
+    if !scan.checksum_holds(&found)? {
+        return Err(Halt::Bad { position: found.position, reason: "the checksum does not hold".to_owned() });
+    }
+    accept(base, chain, &found)?;
+    Ok(Some(found))
+}
+
+/// A batch that can stand somewhere behind `log_end` in the same segment.
+fn could_follow(found: &Found, log_end: i64) -> bool {
+    let ahead = found.header.base_offset.checked_sub(log_end);
+    found.header.last_offset_delta >= 0 && ahead.is_some_and(|n| (0..=MAX_SEGMENT_OFFSETS).contains(&n))
+}

@@ -1,0 +1,110 @@
+//! Keeps what a damaged segment still holds: bytes are cut from a log only when no batch is among them.
+
+use std::{io, path::Path};
+
+use kafka_wire::record_batch::{BatchHeader, HEADER_BYTES};
+
+use super::could_follow;
+use crate::{
+    disk::{Disk, DiskFile},
+    error::{LogError, doing},
+    scan::{Found, Halt, Scan, WHOLE_SEGMENT_WINDOW},
+    segment::{Active, log_name},
+};
+
+const MAGIC_AT: usize = 16;
+const MAGIC: u8 = 2;
+
+/// Whether a whole batch with an offset from `log_end` on begins anywhere between `from` and `end`.
+pub(super) fn holds_a_batch<F: DiskFile>(file: &F, from: u64, end: u64, log_end: i64) -> io::Result<bool> {
+    // Bytes made to look like headers could ask for the whole rest each; whoever spends this much has
+    // something there that is worth keeping.
+    let mut checksum_budget = 4 * (end - from);
+    let mut window = vec![0; WHOLE_SEGMENT_WINDOW];
+    let mut at = from;
+    while at + HEADER_BYTES as u64 <= end {
+        let wanted = window.len().min(usize::try_from(end - at).unwrap_or(usize::MAX));
+        let filled = file.read_full_at(&mut window[..wanted], at)?;
+        let Some(last_start) = filled.checked_sub(HEADER_BYTES) else { break };
+        for start in 0..=last_start {
+            if window[start + MAGIC_AT] != MAGIC {
+                continue;
+            }
+            let Ok(header) = BatchHeader::peek(&window[start..filled]) else { continue };
+            let found = Found { position: at + start as u64, header };
+            if header.size as u64 > end - found.position || !could_follow(&found, log_end) {
+                continue;
+            }
+            let cost = (header.size as u64).max(end - found.position).min(WHOLE_SEGMENT_WINDOW as u64);
+            let Some(left) = checksum_budget.checked_sub(cost.max(header.size as u64)) else {
+                return Ok(true);
+            };
+            checksum_budget = left;
+            match Scan::new(file, found.position, end, WHOLE_SEGMENT_WINDOW).checksum_holds(&found) {
+                Ok(true) => return Ok(true),
+                Ok(false) | Err(Halt::Bad { .. }) => {}
+                Err(Halt::Io(error)) => return Err(error),
+            }
+        }
+        at += last_start as u64 + 1;
+    }
+    Ok(false)
+}
+
+/// Copies the end of the damaged segment and renames the later ones; returns the names and how many bytes.
+/// The damaged end is still in place afterwards: cutting it is the last step, so that a crash between loses
+/// nothing.
+pub(super) fn set_aside<D: Disk>(
+    disk: &D,
+    dir: &Path,
+    damaged: &Active<D::File>,
+    file_bytes: u64,
+    later: &[i64],
+) -> Result<(Vec<String>, u64), LogError> {
+    let mut names = disk.list(dir).map_err(doing("listing", dir))?;
+    let mut set_aside = Vec::new();
+    let mut bytes = file_bytes.saturating_sub(damaged.bytes);
+    if bytes > 0 {
+        let name = free_name(&mut names, damaged.base, damaged.bytes);
+        let path = dir.join(&name);
+        copy(disk, &*damaged.file, damaged.bytes, file_bytes, &path).map_err(doing("writing", &path))?;
+        set_aside.push(name);
+    }
+    disk.sync_dir(dir).map_err(doing("syncing", dir))?;
+    // From the last to the first: a crash between leaves a log without a hole.
+    for &base in later.iter().rev() {
+        let path = dir.join(log_name(base));
+        let len = disk.open(&path).and_then(|file| file.len()).map_err(doing("reading", &path))?;
+        let name = free_name(&mut names, base, 0);
+        disk.rename(&path, &dir.join(&name)).map_err(doing("renaming", &path))?;
+        disk.sync_dir(dir).map_err(doing("syncing", dir))?;
+        bytes += len;
+        set_aside.push(name);
+    }
+    Ok((set_aside, bytes))
+}
+
+fn free_name(taken: &mut Vec<String>, base: i64, position: u64) -> String {
+    let plain = format!("{}.quarantine-{position}", log_name(base));
+    let numbered = (2..).map(|n: u64| format!("{plain}-{n}"));
+    let free = std::iter::once(plain.clone()).chain(numbered).find(|name| !taken.contains(name));
+    let name = free.unwrap_or(plain);
+    taken.push(name.clone());
+    name
+}
+
+fn copy<D: Disk>(disk: &D, from: &D::File, start: u64, end: u64, to: &Path) -> io::Result<()> {
+    let copy = disk.create(to)?;
+    let mut piece = vec![0; WHOLE_SEGMENT_WINDOW];
+    let mut at = start;
+    while at < end {
+        let wanted = piece.len().min(usize::try_from(end - at).unwrap_or(usize::MAX));
+        let filled = from.read_full_at(&mut piece[..wanted], at)?;
+        if filled == 0 {
+            break;
+        }
+        copy.write_at(&piece[..filled], at - start)?;
+        at += filled as u64;
+    }
+    copy.sync_data()
+}

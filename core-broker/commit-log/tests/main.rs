@@ -1,0 +1,5 @@
+//! The log from outside, one subject per module.
+
+mod crash;
+mod log;
+mod support;
