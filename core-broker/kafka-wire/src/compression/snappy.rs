@@ -63,3 +63,42 @@ fn append_block(block: &[u8], plain: &mut Vec<u8>, limit: usize) -> Result<(), B
     plain.truncate(start + written);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn framing_is_that_of_the_java_library() {
+        let golden = b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01\0\0\0\x05\x03\x08abc";
+        assert_eq!(compress(b"abc").unwrap(), &golden[..]);
+        assert_eq!(decompress(golden, 100).unwrap(), &b"abc"[..]);
+    }
+
+    #[test]
+    fn blocks_of_a_long_text_are_joined() {
+        let text = b"51.5,-0.1 ".repeat(10_000);
+        assert_eq!(decompress(&compress(&text).unwrap(), text.len()).unwrap(), text);
+        assert_eq!(
+            decompress(&compress(&text).unwrap(), text.len() - 1),
+            Err(BatchError::TooLarge { limit: text.len() - 1 })
+        );
+    }
+
+    #[test]
+    fn a_claim_no_block_can_meet_is_refused() {
+        // 16 MiB from one byte.
+        let refused = decompress(b"\x80\x80\x80\x08\x00", 1 << 30);
+        assert_eq!(refused, Err(CORRUPT));
+    }
+
+    #[test]
+    fn a_cut_frame_is_refused() {
+        let frame = compress(b"abc").unwrap();
+        for cut in 1..frame.len() {
+            if cut != FRAME_HEADER_BYTES {
+                assert!(decompress(&frame[..cut], 100).is_err(), "{cut}");
+            }
+        }
+    }
+}
