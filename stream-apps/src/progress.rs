@@ -42,7 +42,7 @@ impl Progress {
     }
 
     /// The offset to commit, when it has moved since the last call.
-    pub fn to_commit(&mut self) -> Option<i64> {
+    pub fn take_commit(&mut self) -> Option<i64> {
         let offset = self.waiting.front().map_or(self.next, |(offset, _)| *offset);
         (offset > self.committed).then(|| {
             self.committed = offset;
@@ -68,7 +68,7 @@ mod tests {
             match step {
                 Sent(offset, outputs) => progress.sent(offset, outputs),
                 Acknowledged(offset) => progress.acknowledged(offset),
-                Commit(expected) => assert_eq!(progress.to_commit(), expected, "line {line}"),
+                Commit(expected) => assert_eq!(progress.take_commit(), expected, "line {line}"),
             }
         }
     }
@@ -98,7 +98,7 @@ mod tests {
         let mut progress = Progress::since(2);
         for (offset, commit) in [(0, None), (1, None), (2, Some(3))] {
             progress.sent(offset, 0);
-            assert_eq!(progress.to_commit(), commit);
+            assert_eq!(progress.take_commit(), commit);
         }
     }
 

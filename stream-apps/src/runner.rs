@@ -302,7 +302,7 @@ impl Runner<'_> {
         let offsets: Vec<(TopicPartition, i64)> = self
             .partitions
             .values_mut()
-            .filter_map(|partition| Some((partition.at.clone(), partition.to_commit()?)))
+            .filter_map(|partition| Some((partition.at.clone(), partition.take_commit()?)))
             .collect();
         // A synchronous commit would wait for brokers that do not answer.
         if let Err(error) = self.reader.commit(&offsets, wait && !self.link.is_down()) {

@@ -158,9 +158,9 @@ impl Partition {
         !matches!(&self.stage, Stage::Reading(reading) if !reading.progress.is_settled())
     }
 
-    pub fn to_commit(&mut self) -> Option<i64> {
+    pub fn take_commit(&mut self) -> Option<i64> {
         match &mut self.stage {
-            Stage::Reading(reading) => reading.progress.to_commit(),
+            Stage::Reading(reading) => reading.progress.take_commit(),
             Stage::Waiting { .. } => None,
         }
     }

@@ -1,0 +1,29 @@
+// The live feed: Server-Sent Events that end after each batch of changes; the browser comes back with
+// the id of the last batch it saw. So an "error" is routine, and only silence means trouble.
+
+const SILENCE_MS = 12_000; // the server gives a sign of life every 5 s
+const REOPEN_MS = 2_000;
+
+export function listen(url, { slice, link }) {
+  let heard = Date.now();
+  let source = null;
+
+  const open = () => {
+    source = new EventSource(url);
+    source.onmessage = (event) => {
+      heard = Date.now();
+      const data = JSON.parse(event.data);
+      if (data.are_brokers_up) link("live", "live");
+      else link("waiting", "no broker answers");
+      slice(data);
+    };
+  };
+
+  open();
+  setInterval(() => {
+    const isClosed = source.readyState === EventSource.CLOSED; // an answer other than 200
+    if (Date.now() - heard < SILENCE_MS && !isClosed) return;
+    link("down", "dashboard does not answer");
+    if (isClosed) open();
+  }, REOPEN_MS);
+}
