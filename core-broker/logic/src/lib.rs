@@ -2,5 +2,9 @@
 //! arguments, so that the same inputs give the same actions under any seed.
 
 pub mod cluster;
+pub mod edge_session;
+mod errors;
 mod fields;
+pub mod groups;
 pub mod ids;
+pub mod replica;

@@ -1,0 +1,58 @@
+//! From what went wrong here to the code a Kafka client knows: the only place that knows both.
+
+use kafka_wire::ErrorCode;
+
+use crate::cluster::PlanError;
+use crate::groups::GroupError;
+
+impl From<GroupError> for ErrorCode {
+    fn from(error: GroupError) -> ErrorCode {
+        match error {
+            GroupError::NotCoordinator => ErrorCode::NotCoordinator,
+            GroupError::LoadInProgress => ErrorCode::CoordinatorLoadInProgress,
+            GroupError::CoordinatorNotAvailable => ErrorCode::CoordinatorNotAvailable,
+            GroupError::InvalidGroupId => ErrorCode::InvalidGroupId,
+            GroupError::GroupIdNotFound => ErrorCode::GroupIdNotFound,
+            GroupError::InvalidRequest => ErrorCode::InvalidRequest,
+            GroupError::InvalidSessionTimeout => ErrorCode::InvalidSessionTimeout,
+            GroupError::MemberIdRequired => ErrorCode::MemberIdRequired,
+            GroupError::UnknownMember => ErrorCode::UnknownMemberId,
+            GroupError::FencedInstance => ErrorCode::FencedInstanceId,
+            GroupError::IllegalGeneration => ErrorCode::IllegalGeneration,
+            GroupError::RebalanceInProgress => ErrorCode::RebalanceInProgress,
+            GroupError::InconsistentProtocol => ErrorCode::InconsistentGroupProtocol,
+            GroupError::GroupFull => ErrorCode::GroupMaxSizeReached,
+            GroupError::NonEmptyGroup => ErrorCode::NonEmptyGroup,
+            GroupError::SubscribedToTopic => ErrorCode::GroupSubscribedToTopic,
+            GroupError::OffsetMetadataTooLarge => ErrorCode::OffsetMetadataTooLarge,
+            GroupError::CommitTooLarge => ErrorCode::InvalidCommitOffsetSize,
+            GroupError::GroupTooLarge => ErrorCode::UnknownServerError,
+        }
+    }
+}
+
+impl From<&PlanError> for ErrorCode {
+    fn from(error: &PlanError) -> ErrorCode {
+        match error {
+            PlanError::OtherCluster { .. } => ErrorCode::InconsistentClusterId,
+            PlanError::TooLong { .. } | PlanError::NoEndpoint => ErrorCode::InvalidRequest,
+            PlanError::UnknownBroker { .. } => ErrorCode::BrokerIdNotRegistered,
+            PlanError::InvalidTopicName(_) | PlanError::TopicNameCollides { .. } => {
+                ErrorCode::InvalidTopicException
+            }
+            PlanError::TopicExists { .. } => ErrorCode::TopicAlreadyExists,
+            PlanError::UnknownTopic { .. } => ErrorCode::UnknownTopicOrPartition,
+            PlanError::InvalidPartitions { .. } | PlanError::NotAnIncrease { .. } => {
+                ErrorCode::InvalidPartitions
+            }
+            // Kafka's own answer to a limit that a broker sets.
+            PlanError::TooManyPartitionsInTopic { .. } | PlanError::TooManyPartitionsInCluster { .. } => {
+                ErrorCode::PolicyViolation
+            }
+            PlanError::InvalidReplicationFactor { .. } => ErrorCode::InvalidReplicationFactor,
+            PlanError::InvalidAssignment { .. } => ErrorCode::InvalidReplicaAssignment,
+            PlanError::InvalidConfig(_) => ErrorCode::InvalidConfig,
+            PlanError::TopicIdInUse { .. } | PlanError::ProducerIdsExhausted => ErrorCode::UnknownServerError,
+        }
+    }
+}
