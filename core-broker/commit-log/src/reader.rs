@@ -242,6 +242,10 @@ impl<F: DiskFile> View<F> {
                 return Err(self.corrupt(self.bytes, "the segment ends before its last offset".to_owned()));
             };
             accept(self.base, &mut chain, &found).map_err(|halt| self.halted(halt))?;
+            if chain.next_offset > self.end {
+                let reason = format!("a batch reaches to {}, the segment to {}", chain.next_offset, self.end);
+                return Err(self.corrupt(found.position, reason));
+            }
             if wanted(&found.header) {
                 return Ok(found);
             }

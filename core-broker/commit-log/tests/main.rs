@@ -1,5 +1,9 @@
 //! The log from outside, one subject per module.
 
+mod beside;
 mod crash;
+mod damage;
+mod full_disk;
 mod log;
+mod model;
 mod support;

@@ -1,0 +1,200 @@
+//! Bytes changed behind the log's back: found, told, set aside; never served as good, never a panic.
+
+use commit_log::{Corruption, Disk, Log, LogConfig, MemDisk, ReadError};
+
+use crate::support::*;
+
+const FIRST: &str = "00000000000000000000.log";
+const SECOND: &str = "00000000000000000004.log";
+const THIRD: &str = "00000000000000000008.log";
+
+/// Twelve batches of one record in three segments, all synced, not closed.
+fn twelve_batches() -> (MemDisk, Vec<Vec<u8>>) {
+    let disk = MemDisk::new();
+    let (mut log, _) = open(&disk);
+    let batches: Vec<_> = (0..12).map(|offset| batch(offset, 0, 0, 1, 170)).collect();
+    batches.iter().for_each(|batch| log.append(batch).unwrap());
+    log.sync().unwrap();
+    assert_eq!(log.segments().iter().map(|s| s.base_offset).collect::<Vec<_>>(), [0, 4, 8]);
+    (disk, batches)
+}
+
+fn change(disk: &MemDisk, name: &str, how: impl FnOnce(&mut Vec<u8>)) {
+    let path = dir().join(name);
+    let mut bytes = disk.bytes(&path).unwrap();
+    how(&mut bytes);
+    disk.overwrite(&path, bytes);
+}
+
+#[test]
+fn a_batch_behind_a_damaged_one_is_set_aside_and_told() {
+    let (disk, batches) = twelve_batches();
+    let size = batches[0].len();
+    change(&disk, THIRD, |bytes| bytes[size + 100] ^= 1);
+    let (log, recovered) = open(&disk);
+    let aside = format!("{THIRD}.quarantine-{size}");
+    let told = Corruption {
+        file: THIRD.to_owned(),
+        position: size as u64,
+        offset: 9,
+        reason: "the checksum does not hold".to_owned(),
+        set_aside: vec![aside.clone()],
+        set_aside_bytes: 3 * size as u64,
+    };
+    assert_eq!((recovered.log_end, recovered.truncated_bytes, recovered.corruption), (9, 0, Some(told)));
+    assert_eq!(read_all(&log.reader(), 0, 1), batches[..9].concat());
+    let kept = disk.crash(0).bytes(&dir().join(aside)).expect("durable before the cut");
+    assert_eq!(kept[size..], batches[10..].concat());
+}
+
+#[test]
+fn segments_behind_a_damaged_one_are_set_aside() {
+    let table: [(&str, fn(&MemDisk), i64, usize); 3] = [
+        // what happened, how, log end, files set aside
+        ("the end of a segment is gone", |disk| change(disk, SECOND, |bytes| bytes.truncate(500)), 6, 2),
+        (
+            "the end of a segment is another",
+            |disk| change(disk, FIRST, |bytes| *bytes.last_mut().unwrap() ^= 1),
+            12,
+            0,
+        ),
+        ("a segment is gone", |disk| disk.remove(&dir().join(SECOND)).unwrap(), 4, 1),
+    ];
+    for (what, damage, log_end, set_aside) in table {
+        let (disk, batches) = twelve_batches();
+        damage(&disk);
+        let (log, recovered) = open(&disk);
+        assert_eq!(recovered.log_end, log_end, "{what}");
+        assert_eq!(recovered.corruption.map_or(0, |told| told.set_aside.len()), set_aside, "{what}");
+        if set_aside > 0 {
+            assert_eq!(read_all(&log.reader(), 0, 1), batches[..log_end as usize].concat(), "{what}");
+        }
+        drop(log);
+        let (_, again) = open(&disk.crash(0));
+        assert_eq!((again.log_end, again.corruption), (log_end, None), "{what}: told once");
+    }
+}
+
+#[test]
+fn damage_at_the_same_place_twice_keeps_both() {
+    let (disk, batches) = twelve_batches();
+    let size = batches[0].len();
+    for n in 0..2 {
+        change(&disk, THIRD, |bytes| bytes[30] ^= 1);
+        let (mut log, recovered) = open(&disk);
+        assert_eq!(recovered.log_end, 8);
+        let expected = if n == 0 { "" } else { "-2" };
+        assert_eq!(recovered.corruption.unwrap().set_aside, [format!("{THIRD}.quarantine-0{expected}")]);
+        batches[8..10].iter().for_each(|batch| log.append(batch).unwrap());
+        log.sync().unwrap();
+    }
+    assert_eq!(disk.bytes(&dir().join(format!("{THIRD}.quarantine-0"))).unwrap().len(), 4 * size);
+    assert_eq!(disk.bytes(&dir().join(format!("{THIRD}.quarantine-0-2"))).unwrap().len(), 2 * size);
+}
+
+#[test]
+fn a_torn_end_is_cut_without_an_alarm() {
+    let ends: [(&str, Vec<u8>); 5] = [
+        ("zeros", vec![0; 3000]),
+        ("half a batch", batch(12, 0, 0, 1, 170)[..150].to_vec()),
+        ("less than a header", batch(12, 0, 0, 1, 170)[..40].to_vec()),
+        ("a header that promises a GiB", {
+            let mut header = batch(12, 0, 0, 1, 170)[..61].to_vec();
+            header[8..12].copy_from_slice(&(1_i32 << 30).to_be_bytes());
+            header
+        }),
+        ("noise that looks like headers", [0, 0, 0, 0, 0, 0, 0, 2].repeat(500)),
+    ];
+    for (what, end) in ends {
+        let (disk, batches) = twelve_batches();
+        change(&disk, THIRD, |bytes| bytes.extend_from_slice(&end));
+        let (log, recovered) = open(&disk);
+        assert_eq!((recovered.log_end, recovered.truncated_bytes), (12, end.len() as u64), "{what}");
+        assert_eq!(recovered.corruption, None, "{what}");
+        assert_eq!(read_all(&log.reader(), 0, 1), batches.concat(), "{what}");
+    }
+}
+
+/// Every bit that matters in the log and its indexes, after a crash and after a close: what is served is what
+/// was appended, up to the damage; else the answer is an error.
+#[test]
+fn a_flipped_byte_anywhere_gives_a_prefix_or_an_error() {
+    for clean in [false, true] {
+        let intact = MemDisk::new();
+        let (mut log, _) = open(&intact);
+        let batches: Vec<_> = (0..5).map(|n| batch(2 * n, n as i32, n, 2, 60)).collect();
+        batches.iter().for_each(|batch| log.append(batch).unwrap());
+        log.sync().unwrap();
+        let good = read_all(&log.reader(), 0, 1000);
+        if clean {
+            log.close().unwrap();
+        }
+        for name in intact.list(dir()).unwrap() {
+            let bytes = intact.bytes(&dir().join(&name)).unwrap();
+            for at in 0..bytes.len() {
+                let disk = intact.crash(0);
+                change(&disk, &name, |bytes| bytes[at] = !bytes[at]);
+                let Ok((log, recovered)) = Log::open(disk, dir(), small()) else {
+                    assert_eq!(name, "partition.metadata", "byte {at}");
+                    continue;
+                };
+                use_every_answer(
+                    &log,
+                    &good,
+                    recovered.clean_shutdown,
+                    &format!("{name} byte {at}, clean {clean}"),
+                );
+            }
+        }
+    }
+}
+
+fn use_every_answer(log: &Log<MemDisk>, good: &[u8], clean: bool, what: &str) {
+    let reader = log.reader();
+    let mut next = log.log_start();
+    while next < log.log_end() {
+        let piece = match reader.read(next, log.log_end(), 1, true) {
+            Ok(piece) => piece,
+            Err(ReadError::Corrupt { .. }) => break,
+            Err(error) => panic!("{what}: {error}"),
+        };
+        let header = kafka_wire::record_batch::BatchHeader::peek(&piece).unwrap();
+        // After a clean shutdown checksums are left to the consumer, as in Kafka.
+        let epoch_aside = |bytes: &[u8]| [&bytes[..12], &bytes[16..]].concat();
+        let same = |bytes: &&[u8]| epoch_aside(bytes) == epoch_aside(&piece);
+        assert!(clean || good.windows(piece.len()).any(|bytes| same(&bytes)), "{what}: offset {next}");
+        next = header.next_offset();
+    }
+    for timestamp in 0..6 {
+        let _ = reader.offset_for_timestamp(timestamp);
+    }
+    for _ in reader.headers(log.log_start()) {}
+}
+
+#[test]
+fn an_index_that_points_elsewhere_does_not_lead_astray() {
+    let disk = MemDisk::new();
+    let (mut log, _) = open(&disk);
+    let batches: Vec<_> = (0..12).map(|offset| batch(offset, 0, 0, 1, 170)).collect();
+    batches.iter().for_each(|batch| log.append(batch).unwrap());
+    log.close().unwrap();
+    // Trusted after a clean shutdown, and wrong: every position is off by one.
+    change(&disk, "00000000000000000000.index", |bytes| bytes.chunks_mut(8).for_each(|entry| entry[7] ^= 1));
+    let (log, recovered) = open(&disk);
+    assert!(recovered.clean_shutdown);
+    for offset in 0..12 {
+        assert_eq!(log.reader().read(offset, 12, 1, true).unwrap(), batches[offset as usize]);
+    }
+}
+
+#[test]
+fn a_hole_in_a_segment_is_an_error_for_the_reader() {
+    let disk = MemDisk::new();
+    let config = LogConfig { segment_bytes: 1 << 20, index_interval_bytes: 1 << 20, ..small() };
+    let (mut log, _) = Log::open(disk.clone(), dir(), config).unwrap();
+    let size = batch(0, 0, 0, 1, 100).len();
+    (0..5).for_each(|offset| log.append(&batch(offset, 0, 0, 1, 100)).unwrap());
+    change(&disk, FIRST, |bytes| bytes[2 * size..3 * size].fill(0));
+    let reader = Log::open(disk, dir(), small()).map(|(log, _)| log.log_end());
+    assert_eq!(reader.unwrap(), 2);
+}
