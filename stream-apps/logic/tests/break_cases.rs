@@ -1,7 +1,7 @@
 //! The shared cases of the break rules: activities (`eu561_break`) and positions (`gps_eu561`).
 #![allow(clippy::disallowed_methods)] // a test reads the shared case files
 
-mod common;
+mod shared_data;
 
 use std::path::Path;
 
@@ -124,7 +124,7 @@ fn play(case: &Value, folder: &Path) -> Outcome {
 }
 
 fn check(ruleset: &str, at_least: usize) {
-    let Some(path) = common::shared_data("driver_break_cases.json") else { return };
+    let Some(path) = shared_data::shared_data("driver_break_cases.json") else { return };
     let file: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     let tolerance_s =
         file["tolerance_s"].get(ruleset).or(file["tolerance_s"].get("default")).unwrap().as_i64().unwrap();
