@@ -11,4 +11,5 @@ pub mod downlink;
 pub mod lane;
 pub mod outbox;
 pub mod routes;
+pub mod sessions;
 pub mod uplink;
