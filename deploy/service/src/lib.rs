@@ -7,7 +7,7 @@ mod units;
 
 use std::{
     env, io,
-    io::Write,
+    io::{IsTerminal, Write},
     path::{Path, PathBuf},
 };
 
@@ -41,7 +41,10 @@ pub fn writable_folder(path: &Path) -> anyhow::Result<()> {
 pub fn init_logs() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("LONGHAUL_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal());
     if env::var("LONGHAUL_LOG_FORMAT").is_ok_and(|format| format == "json") {
         logs.json().init();
     } else {

@@ -1,0 +1,116 @@
+//! Idempotent producers (KIP-98, KIP-360): which batch is new, which was stored before, which came too
+//! early. The state is a function of the batches in the log, so a broker that opens a log replays their
+//! headers through [`Producers::remember`] and knows what it knew.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use kafka_wire::record_batch::BatchHeader;
+
+use crate::ids::Offset;
+
+/// A producer may have this many batches unacknowledged, so as many are remembered.
+pub const REMEMBERED_BATCHES: usize = 5;
+
+/// `producer.id.expiration.ms`: a producer silent for a day is forgotten; its next batch is accepted
+/// with whatever sequence it carries, as by Kafka.
+pub const PRODUCER_EXPIRY_MS: i64 = 86_400_000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SequenceError {
+    #[error("a producer with a newer epoch has taken over this producer id")]
+    FencedEpoch,
+    #[error("the sequence number does not follow the last one stored")]
+    OutOfOrder,
+    #[error("the sequence number was stored too long ago to say at which offset")]
+    OldDuplicate,
+}
+
+#[derive(Debug, Default)]
+pub struct Producers {
+    by_id: BTreeMap<i64, Producer>,
+}
+
+#[derive(Debug)]
+struct Producer {
+    epoch: i16,
+    last_seen_ms: i64,
+    /// Newest last; never empty.
+    batches: VecDeque<Stored>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Stored {
+    first_sequence: i32,
+    last_sequence: i32,
+    base_offset: Offset,
+}
+
+impl Producers {
+    /// `Some(offset)` when the batch is stored already, `None` when it is next in order.
+    pub fn check(&self, batch: &BatchHeader) -> Result<Option<Offset>, SequenceError> {
+        if !batch.has_producer() {
+            return Ok(None);
+        }
+        let Some(producer) = self.by_id.get(&batch.producer_id) else { return Ok(None) };
+        if batch.producer_epoch < producer.epoch {
+            return Err(SequenceError::FencedEpoch);
+        }
+        if batch.producer_epoch > producer.epoch {
+            return if batch.base_sequence == 0 { Ok(None) } else { Err(SequenceError::OutOfOrder) };
+        }
+        let same = |stored: &&Stored| {
+            stored.first_sequence == batch.base_sequence && stored.last_sequence == batch.last_sequence()
+        };
+        if let Some(stored) = producer.batches.iter().rev().find(same) {
+            return Ok(Some(stored.base_offset));
+        }
+        let last = producer.batches.back().map_or(-1, |stored| stored.last_sequence);
+        if batch.base_sequence == next_sequence(last) {
+            Ok(None)
+        } else if is_before(batch.base_sequence, last) {
+            Err(SequenceError::OldDuplicate)
+        } else {
+            Err(SequenceError::OutOfOrder)
+        }
+    }
+
+    /// Called for every batch that is written, and at opening for every batch that the log holds.
+    pub fn remember(&mut self, batch: &BatchHeader, base_offset: Offset, now_ms: i64) {
+        if !batch.has_producer() {
+            return;
+        }
+        let producer = self.by_id.entry(batch.producer_id).or_insert_with(|| Producer {
+            epoch: batch.producer_epoch,
+            last_seen_ms: now_ms,
+            batches: VecDeque::new(),
+        });
+        if producer.epoch != batch.producer_epoch {
+            producer.epoch = batch.producer_epoch;
+            producer.batches.clear();
+        }
+        producer.last_seen_ms = now_ms;
+        if producer.batches.len() == REMEMBERED_BATCHES {
+            producer.batches.pop_front();
+        }
+        producer.batches.push_back(Stored {
+            first_sequence: batch.base_sequence,
+            last_sequence: batch.last_sequence(),
+            base_offset,
+        });
+    }
+
+    pub fn expire(&mut self, now_ms: i64) {
+        self.by_id.retain(|_, producer| now_ms - producer.last_seen_ms < PRODUCER_EXPIRY_MS);
+    }
+}
+
+/// Sequences run from 0 to 2³¹−1 and begin again.
+fn next_sequence(last: i32) -> i32 {
+    last.checked_add(1).unwrap_or(0)
+}
+
+/// Before in a circle of 2³¹: less than half of it behind.
+fn is_before(sequence: i32, last: i32) -> bool {
+    let behind = (i64::from(last) - i64::from(sequence)).rem_euclid(1 << 31);
+    behind < 1 << 30
+}

@@ -1,0 +1,158 @@
+//! One broker from start to stop.
+
+use std::{fs::File, path::Path, sync::Arc};
+
+use anyhow::{Context, bail};
+use broker_logic::{
+    cluster::{ClusterImage, Command, Endpoint, Layout, Limits},
+    ids::{BrokerId, TopicId, TopicPartition},
+};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::info;
+use uuid::Uuid;
+
+use crate::{
+    config::Config,
+    controller::{self, Controller, ControllerError, Host},
+    edge,
+    groups::{self, Groups},
+    kafka,
+    partition::{Partition, Partitions},
+    producer_ids::ProducerIds,
+    writer,
+};
+
+/// What every connection works with.
+pub struct Shared {
+    pub config: Config,
+    pub cluster_id: String,
+    pub me: BrokerId,
+    pub image: watch::Receiver<Arc<ClusterImage>>,
+    pub partitions: Partitions,
+    pub controller: Controller,
+    pub producer_ids: ProducerIds,
+    pub groups: Groups,
+}
+
+impl Shared {
+    pub fn image(&self) -> Arc<ClusterImage> {
+        self.image.borrow().clone()
+    }
+
+    pub fn topic_partitions(&self, topic: &str) -> Option<u32> {
+        self.image.borrow().topic(topic).map(|topic| topic.partition_count() as u32)
+    }
+
+    pub fn partition(&self, topic: &str, partition: i32) -> Option<Partition> {
+        self.partitions.get(&TopicPartition::new(topic, partition))
+    }
+
+    /// As a client that names a topic wants it: there afterwards, whoever made it.
+    pub async fn create_topic(&self, name: &str, partitions: i32) -> Result<(), ControllerError> {
+        let layout = Layout::Automatic { partitions: Some(partitions), replication_factor: None };
+        let command = Command::CreateTopic {
+            name: name.to_owned(),
+            topic_id: TopicId(Uuid::new_v4()),
+            layout,
+            configs: Vec::new(),
+        };
+        match self.controller.run(command).await {
+            Ok(_) | Err(ControllerError::Plan(broker_logic::cluster::PlanError::TopicExists { .. })) => {
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Serves until SIGINT or SIGTERM.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let data = config.data().to_path_buf();
+    service::writable_folder(&data)?;
+    let _lock = lock(&data)?;
+    let me = BrokerId(config.broker.node_id);
+
+    // A port that is taken is found out before anything is written.
+    let listeners = kafka::bind(&config).await?;
+    let endpoints =
+        listeners.iter().map(|listener| endpoint(&listener.advertised)).collect::<Result<_, _>>()?;
+
+    let log_writer = writer::start(me, config.broker.segment_bytes.0);
+    let partitions = Partitions::default();
+    let host =
+        Host { me, logs: data.join("logs"), partitions: partitions.clone(), writer: log_writer.clone() };
+    let (controller, image) = controller::start(&data.join("metadata"), Limits::default(), host).await?;
+    register(&controller, &image, me, endpoints).await?;
+    let cluster_id = image.borrow().cluster_id().unwrap_or_default().to_owned();
+
+    let groups = groups::start(&config.groups, partitions.clone(), image.clone(), controller.clone());
+    let producer_ids = ProducerIds::new(me, controller.clone());
+    let shared =
+        Arc::new(Shared { config, cluster_id, me, image, partitions, controller, producer_ids, groups });
+
+    let edge = edge::listen(&shared.config.edge, shared.clone())?;
+    let kafka_addresses: Vec<String> =
+        listeners.iter().map(|listener| listener.address.to_string()).collect();
+    let kafka = kafka::serve(listeners, &shared);
+    service::serving(&format!(
+        "core-broker: serving Kafka clients on {}, edge agents on {} (UDP), data in {}",
+        kafka_addresses.join(", "),
+        edge.address,
+        data.display()
+    ));
+    service::stop_signal().await?;
+
+    info!("stopping");
+    edge.close().await;
+    kafka.stop().await;
+    stop_writer(&log_writer).await;
+    Ok(())
+}
+
+async fn register(
+    controller: &Controller,
+    image: &watch::Receiver<Arc<ClusterImage>>,
+    me: BrokerId,
+    endpoints: Vec<Endpoint>,
+) -> anyhow::Result<()> {
+    if image.borrow().cluster_id().is_none() {
+        let cluster_id = Uuid::new_v4().simple().to_string();
+        info!(cluster_id, "a new cluster");
+        controller.run(Command::FormatCluster { cluster_id }).await?;
+    } else if image.borrow().broker(me).is_none() {
+        let known: Vec<String> = image.borrow().brokers().map(|broker| broker.id.to_string()).collect();
+        bail!(
+            "this data folder belongs to node {}, not to node {me}: set node_id, or give another folder",
+            known.join(", ")
+        );
+    }
+    let incarnation = Uuid::new_v4();
+    controller.run(Command::RegisterBroker { id: me, incarnation, endpoints, rack: None }).await?;
+    Ok(())
+}
+
+/// Two brokers on one folder would write over each other.
+fn lock(data: &Path) -> anyhow::Result<File> {
+    let path = data.join("lock");
+    let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
+    if file.try_lock().is_err() {
+        bail!("another core-broker uses {}: stop it, or give another folder with --data DIR", data.display());
+    }
+    Ok(file)
+}
+
+fn endpoint(advertised: &str) -> anyhow::Result<Endpoint> {
+    let (host, port) = advertised
+        .rsplit_once(':')
+        .and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)))
+        .with_context(|| format!("the advertised address \"{advertised}\" is not HOST:PORT"))?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    Ok(Endpoint { listener: "PLAINTEXT".into(), host: host.into(), port })
+}
+
+async fn stop_writer(log_writer: &mpsc::Sender<writer::Command>) {
+    let (answer, stopped) = oneshot::channel();
+    if log_writer.send(writer::Command::Stop { answer }).await.is_ok() {
+        let _ = stopped.await;
+    }
+}

@@ -1,0 +1,198 @@
+//! What a broker can be told: file, then environment, then flag. Each default carries its reason.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use anyhow::{Context, bail};
+use certs::TlsFiles;
+use serde::Deserialize;
+use service::{ByteSize, Period};
+
+/// The flags of `core-broker run`. What is not given comes from the file, then from the default.
+#[derive(Debug, Default, clap::Args)]
+pub struct Flags {
+    /// Config file (TOML)
+    #[arg(long, value_name = "FILE", env = "LONGHAUL_BROKER_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Folder of the logs [default: ~/.local/share/longhaul/core-broker]
+    #[arg(long, value_name = "DIR", env = "LONGHAUL_BROKER_DATA")]
+    pub data: Option<PathBuf>,
+    /// Listen here for Kafka clients [default: 127.0.0.1:9092]
+    #[arg(long, value_name = "HOST:PORT", env = "LONGHAUL_BROKER_KAFKA")]
+    pub kafka: Option<SocketAddr>,
+    /// Listen here for edge agents [default: 127.0.0.1:4433]
+    #[arg(long, value_name = "HOST:PORT", env = "LONGHAUL_BROKER_QUIC")]
+    pub quic: Option<SocketAddr>,
+    /// Folder of the development certificates [default: ~/.local/share/longhaul/certs]
+    #[arg(long, value_name = "DIR", env = "LONGHAUL_CERTS")]
+    pub certs: Option<PathBuf>,
+}
+
+/// `deploy/config/core-broker.toml` shows every key with its default.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Folder of the logs; unset: `core-broker` in the user's data directory.
+    pub data: Option<PathBuf>,
+    pub broker: Broker,
+    /// For Kafka clients. Empty: one plaintext listener on loopback.
+    pub listener: Vec<Listener>,
+    pub edge: Edge,
+    pub topics: Topics,
+    pub groups: Groups,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Broker {
+    /// Kafka's `node.id`.
+    pub node_id: i32,
+    /// Largest request. A length beyond it closes the connection before memory is taken. Kafka's
+    /// `socket.request.max.bytes` is 100 MiB, of which no client of ours uses a tenth.
+    pub request_max: ByteSize,
+    /// Largest record batch; Kafka's `message.max.bytes`.
+    pub message_max: ByteSize,
+    /// Connections of Kafka clients at a time; beyond it a new one is closed at once.
+    pub max_connections: usize,
+    /// Roll a segment at this size; Kafka's `log.segment.bytes` is 1 GiB, which a gateway-sized disk
+    /// would keep for months.
+    pub segment_bytes: ByteSize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listener {
+    pub address: SocketAddr,
+    /// What clients are told to connect to; unset: the address itself.
+    pub advertised: Option<String>,
+    #[serde(default)]
+    pub security_protocol: SecurityProtocol,
+}
+
+/// Kafka's names. TLS and SASL have their places here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub enum SecurityProtocol {
+    #[default]
+    #[serde(rename = "PLAINTEXT")]
+    Plaintext,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Edge {
+    /// UDP, for edge agents.
+    pub quic: SocketAddr,
+    /// Agents connected at a time.
+    pub max_agents: usize,
+    /// PEM files; unset: development certificates, on loopback only.
+    pub tls: Option<Tls>,
+    /// Where the development certificates are; unset: `certs` in the user's data directory.
+    pub certs: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    pub ca: PathBuf,
+    pub cert: PathBuf,
+    pub key: PathBuf,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Topics {
+    /// Kafka's `auto.create.topics.enable`.
+    pub auto_create: bool,
+    /// Partitions of a topic that a client creates by naming it; Kafka's `num.partitions` is 1. An
+    /// agent says how many it wants.
+    pub num_partitions: i32,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Groups {
+    /// How long the first rebalance of a group waits for more members; Kafka's
+    /// `group.initial.rebalance.delay.ms` of 3 s serves large groups that start at once.
+    pub initial_rebalance_delay: Period,
+}
+
+impl Default for Broker {
+    fn default() -> Self {
+        Self {
+            node_id: 1,
+            request_max: ByteSize(100 << 20),
+            message_max: ByteSize(1_048_588),
+            max_connections: 10_000,
+            segment_bytes: ByteSize(256 << 20),
+        }
+    }
+}
+
+impl Default for Edge {
+    fn default() -> Self {
+        Self { quic: ([127, 0, 0, 1], 4433).into(), max_agents: 10_000, tls: None, certs: None }
+    }
+}
+
+impl Default for Topics {
+    fn default() -> Self {
+        Self { auto_create: true, num_partitions: 1 }
+    }
+}
+
+impl Default for Groups {
+    fn default() -> Self {
+        Self { initial_rebalance_delay: Period(std::time::Duration::from_secs(3)) }
+    }
+}
+
+impl Config {
+    /// The file named by the flags, with the flags over it and every path filled in.
+    pub fn load(flags: Flags) -> anyhow::Result<Self> {
+        let mut config: Self = service::load(flags.config.as_deref())?;
+        if config.listener.is_empty() {
+            config.listener.push(Listener {
+                address: ([127, 0, 0, 1], 9092).into(),
+                advertised: None,
+                security_protocol: SecurityProtocol::Plaintext,
+            });
+        }
+        if let Some(address) = flags.kafka {
+            config.listener[0].address = address;
+            config.listener[0].advertised = None;
+        }
+        config.data = flags.data.or(config.data);
+        config.edge.quic = flags.quic.unwrap_or(config.edge.quic);
+        config.edge.certs = flags.certs.or(config.edge.certs);
+        if config.data.is_none() {
+            config.data = Some(service::data_home()?.join("core-broker"));
+        }
+        if config.broker.node_id < 0 {
+            bail!("node_id is {}, but the id of a broker is 0 or more", config.broker.node_id);
+        }
+        Ok(config)
+    }
+
+    pub fn data(&self) -> &std::path::Path {
+        self.data.as_deref().expect("filled in by load")
+    }
+}
+
+impl Edge {
+    pub fn tls_files(&self) -> anyhow::Result<TlsFiles> {
+        if let Some(Tls { ca, cert, key }) = self.tls.clone() {
+            return Ok(TlsFiles { ca, cert, key });
+        }
+        if !self.quic.ip().is_loopback() {
+            bail!(
+                "the edge listener {} is open to other machines, but has only development certificates: \
+                 name your own in [edge.tls]",
+                self.quic
+            );
+        }
+        let folder = match &self.certs {
+            Some(folder) => folder.clone(),
+            None => service::data_home().context("no folder for certificates")?.join("certs"),
+        };
+        Ok(certs::development(&folder)?.broker)
+    }
+}

@@ -1,0 +1,87 @@
+//! From a frame to the file that answers it.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use kafka_wire::{
+    ApiKey, ErrorCode, Request, RequestError, RequestHeader, Response, decode_request, encode_response,
+};
+
+use super::{
+    api_versions, connection::Answer, create_topics, fetch, group_requests as groups, init_producer_id,
+    list_offsets, metadata, produce,
+};
+use crate::broker::Shared;
+
+/// Starts a request. An error closes the connection, as Kafka does with what it cannot read.
+pub async fn start(shared: &Arc<Shared>, remote: SocketAddr, frame: Bytes) -> anyhow::Result<Answer> {
+    let (header, request) = match decode_request(frame) {
+        Ok(decoded) => decoded,
+        // KIP-511: a client that is newer than we are learns in version 0 what we speak.
+        Err(RequestError::UnsupportedVersion { header }) if header.api == ApiKey::ApiVersions => {
+            let response = Response::ApiVersions(api_versions::response(ErrorCode::UnsupportedVersion));
+            let chunks = encode_response(&response, 0, header.correlation_id)?;
+            return Ok(Box::pin(async move { Ok(Some(chunks)) }));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if !api_versions::SERVED.contains(&header.api) {
+        bail!("{:?} is not served", header.api);
+    }
+    let RequestHeader { version, correlation_id, client_id, .. } = header;
+    let shared = shared.clone();
+    let client_id = client_id.unwrap_or_default();
+
+    if let Request::Produce(request) = request {
+        let produced = produce::start(shared, version, request).await?;
+        return Ok(Box::pin(async move {
+            let Some(response) = produced.await? else { return Ok(None) };
+            encode(&Response::Produce(response), version, correlation_id)
+        }));
+    }
+    Ok(Box::pin(async move {
+        let response = match request {
+            Request::Produce(_) => bail!("a produce was started above"),
+            Request::Fetch(request) => Response::Fetch(fetch::handle(shared, version, request).await),
+            Request::ListOffsets(request) => {
+                Response::ListOffsets(list_offsets::handle(shared, request).await)
+            }
+            Request::Metadata(request) => {
+                Response::Metadata(metadata::handle(shared, version, request).await)
+            }
+            Request::OffsetCommit(request) => {
+                Response::OffsetCommit(groups::commit_offsets(shared, version, request).await)
+            }
+            Request::OffsetFetch(request) => {
+                Response::OffsetFetch(groups::fetch_offsets(shared, version, request).await)
+            }
+            Request::FindCoordinator(request) => {
+                Response::FindCoordinator(groups::find_coordinator(shared, version, request).await)
+            }
+            Request::JoinGroup(request) => {
+                let host = format!("/{}", remote.ip());
+                Response::JoinGroup(groups::join(shared, version, client_id, host, request).await)
+            }
+            Request::Heartbeat(request) => Response::Heartbeat(groups::heartbeat(shared, request).await),
+            Request::LeaveGroup(request) => {
+                Response::LeaveGroup(groups::leave(shared, version, request).await)
+            }
+            Request::SyncGroup(request) => Response::SyncGroup(groups::sync(shared, request).await),
+            Request::ApiVersions(_) => Response::ApiVersions(api_versions::response(ErrorCode::None)),
+            Request::CreateTopics(request) => {
+                Response::CreateTopics(create_topics::handle(shared, request).await)
+            }
+            Request::DeleteTopics(_) => bail!("not served"),
+            Request::InitProducerId(request) => {
+                Response::InitProducerId(init_producer_id::handle(shared, request).await)
+            }
+        };
+        encode(&response, version, correlation_id)
+    }))
+}
+
+fn encode(response: &Response, version: i16, correlation_id: i32) -> anyhow::Result<Option<Vec<Bytes>>> {
+    let chunks = encode_response(response, version, correlation_id);
+    chunks.map(Some).with_context(|| format!("cannot write {:?} in version {version}", response.api()))
+}

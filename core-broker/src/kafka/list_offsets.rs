@@ -1,0 +1,95 @@
+//! ListOffsets: the ends of a log, or the first record at a time or later.
+
+use std::sync::Arc;
+
+use broker_logic::ids::{LeaderEpoch, Offset};
+use commit_log::ReadError;
+use kafka_wire::{
+    ErrorCode,
+    messages::list_offsets::{
+        EARLIEST_LOCAL_TIMESTAMP, EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, ListOffsetsPartition,
+        ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopicResponse,
+    },
+    record_batch,
+};
+
+use super::{errors, fetch::check_epoch};
+use crate::{
+    broker::Shared,
+    partition::{Partition, blocking},
+};
+
+/// A batch of records decompresses to at most this; larger ones answer with their first offset.
+const MAX_BATCH_BYTES: usize = 64 << 20;
+
+pub async fn handle(shared: Arc<Shared>, request: ListOffsetsRequest) -> ListOffsetsResponse {
+    let mut response = ListOffsetsResponse::default();
+    for topic in request.topics {
+        let mut partitions = Vec::new();
+        for asked in topic.partitions {
+            partitions.push(match shared.partition(&topic.name, asked.partition_index) {
+                Some(partition) => answer(partition, asked).await,
+                None => failed(asked.partition_index, ErrorCode::UnknownTopicOrPartition),
+            });
+        }
+        response.topics.push(ListOffsetsTopicResponse { name: topic.name, partitions });
+    }
+    response
+}
+
+async fn answer(partition: Partition, asked: ListOffsetsPartition) -> ListOffsetsPartitionResponse {
+    let view = partition.view();
+    let index = asked.partition_index;
+    if let Some(error) = check_epoch(LeaderEpoch(asked.current_leader_epoch), view.leader_epoch) {
+        return failed(index, error);
+    }
+    let found = match asked.timestamp {
+        LATEST_TIMESTAMP => Ok(Some((view.high_watermark.0, -1))),
+        EARLIEST_TIMESTAMP | EARLIEST_LOCAL_TIMESTAMP => Ok(Some((view.log_start.0, -1))),
+        timestamp if timestamp >= 0 => {
+            blocking_lookup(&partition, move |reader, end| first_at(reader, timestamp, end)).await
+        }
+        _ => return failed(index, ErrorCode::UnsupportedVersion),
+    };
+    match found {
+        Ok(Some((offset, timestamp))) => ListOffsetsPartitionResponse {
+            partition_index: index,
+            offset,
+            timestamp,
+            // The epoch of the record there, not the leader's; -1 for an empty partition.
+            leader_epoch: partition.reader.epoch_at(offset).unwrap_or(-1),
+            ..Default::default()
+        },
+        Ok(None) => ListOffsetsPartitionResponse { partition_index: index, ..Default::default() },
+        Err(error) => failed(index, errors::read(&error)),
+    }
+}
+
+type Reader = commit_log::LogReader<commit_log::RealDisk>;
+type Found = Result<Option<(i64, i64)>, ReadError>;
+
+async fn blocking_lookup(
+    partition: &Partition,
+    look_up: impl FnOnce(&Reader, Offset) -> Found + Send + 'static,
+) -> Found {
+    let (reader, end) = (partition.reader.clone(), partition.view().high_watermark);
+    blocking(move || look_up(&reader, end)).await
+}
+
+/// The log finds the batch; its records say which of them.
+fn first_at(reader: &Reader, timestamp: i64, end: Offset) -> Found {
+    let Some(found) = reader.offset_for_timestamp(timestamp)? else { return Ok(None) };
+    if found.base_offset >= end.0 {
+        return Ok(None);
+    }
+    let bytes = reader.read(found.base_offset, end.0, 1, true)?;
+    let records = record_batch::decode_records(bytes, MAX_BATCH_BYTES).unwrap_or_default();
+    let record = records.iter().find(|record| record.timestamp >= timestamp);
+    Ok(Some(
+        record.map_or((found.base_offset, found.max_timestamp), |record| (record.offset, record.timestamp)),
+    ))
+}
+
+fn failed(partition_index: i32, error_code: ErrorCode) -> ListOffsetsPartitionResponse {
+    ListOffsetsPartitionResponse { partition_index, error_code, ..Default::default() }
+}

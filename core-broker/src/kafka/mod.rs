@@ -1,0 +1,16 @@
+//! Kafka clients: one file per API, under one name each.
+
+mod api_versions;
+mod connection;
+mod create_topics;
+mod dispatch;
+mod errors;
+mod fetch;
+mod group_requests;
+mod init_producer_id;
+mod list_offsets;
+mod listener;
+mod metadata;
+mod produce;
+
+pub use listener::{bind, serve};

@@ -1,0 +1,106 @@
+//! A partition as the rest of the broker sees it: a handle that appends through its owner and reads
+//! from the log by itself.
+
+use std::sync::Arc;
+
+use broker_logic::{
+    ids::{LeaderEpoch, Offset, TopicPartition},
+    replica::{Acks, AppendError, Appended},
+};
+use bytes::Bytes;
+use commit_log::{LogReader, ReadError, RealDisk};
+use kafka_wire::record_batch::BatchHeader;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::writer::Command;
+
+/// What others may know of a replica without asking its owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct View {
+    pub leader_epoch: LeaderEpoch,
+    pub log_start: Offset,
+    /// Consumers read below it: everything there is on the disks of the in-sync replicas.
+    pub high_watermark: Offset,
+}
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Partition {
+    pub id: TopicPartition,
+    pub reader: LogReader<RealDisk>,
+    pub view: watch::Receiver<View>,
+    pub(crate) slot: usize,
+    pub(crate) writer: mpsc::Sender<Command>,
+}
+
+pub type AppendResult = Result<Appended, AppendError>;
+
+impl Partition {
+    /// Hands the batch to the partition's owner; waits while its queue is full. Batches submitted one
+    /// after the other are appended in that order. The answer comes later.
+    pub async fn submit(
+        &self,
+        header: BatchHeader,
+        batch: Bytes,
+        acks: Acks,
+        deadline_ms: i64,
+    ) -> oneshot::Receiver<AppendResult> {
+        let (answer, receiver) = oneshot::channel();
+        let command = Command::Append { slot: self.slot, header, batch, acks, deadline_ms, answer };
+        // A stopped owner drops the command and with it the sender: the receiver says so.
+        let _ = self.writer.send(command).await;
+        receiver
+    }
+
+    pub fn view(&self) -> View {
+        *self.view.borrow()
+    }
+
+    /// Whole batches from the one that holds `offset` up to the high watermark, at most `max_bytes` but
+    /// at least one batch where `at_least_one`.
+    pub async fn read(
+        &self,
+        offset: Offset,
+        max_bytes: usize,
+        at_least_one: bool,
+    ) -> Result<Bytes, ReadError> {
+        let end = self.view().high_watermark;
+        let reader = self.reader.clone();
+        blocking(move || reader.read(offset.0, end.0, max_bytes, at_least_one)).await
+    }
+}
+
+/// Reads of files leave the async workers.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// The answer of a partition whose owner is gone.
+pub async fn answered(receiver: oneshot::Receiver<AppendResult>) -> AppendResult {
+    receiver.await.unwrap_or(Err(AppendError::LogFailed))
+}
+
+impl std::fmt::Debug for Partition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Partition({})", self.id)
+    }
+}
+
+/// Every partition that this broker hosts.
+#[derive(Debug, Clone, Default)]
+pub struct Partitions {
+    by_id: Arc<std::sync::RwLock<std::collections::BTreeMap<TopicPartition, Partition>>>,
+}
+
+impl Partitions {
+    pub fn get(&self, id: &TopicPartition) -> Option<Partition> {
+        self.by_id.read().expect("no holder of this lock panics").get(id).cloned()
+    }
+
+    pub fn insert(&self, partition: Partition) {
+        self.by_id.write().expect("no holder of this lock panics").insert(partition.id.clone(), partition);
+    }
+}
