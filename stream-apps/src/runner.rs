@@ -27,6 +27,8 @@ const FLUSH: Duration = Duration::from_secs(10);
 /// Commits show the lag; the checkpoint does not need them.
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
 const RETRY_EVERY: Duration = Duration::from_secs(1);
+/// Then the group hears from us again: a member that is busy for a minute is thrown out.
+const RECOVERY_SLICE: Duration = Duration::from_secs(5);
 const RECORDS_PER_TURN: usize = 500;
 
 pub struct Runner<'a> {
@@ -40,7 +42,6 @@ pub struct Runner<'a> {
     outstanding: usize,
     congested_since: Option<Instant>,
     is_held: bool,
-    last_turn: Instant,
     last_commit: Instant,
     last_retry: Instant,
     rejected: Rejected,
@@ -65,7 +66,6 @@ pub fn run(app: &App, bootstrap: &str, group: &str, stop: &AtomicBool) -> anyhow
         outstanding: 0,
         congested_since: None,
         is_held: false,
-        last_turn: now,
         last_commit: now,
         last_retry: now,
         rejected: Rejected::default(),
@@ -102,11 +102,6 @@ fn wait_for_input(app: &App, topics: &Topics, link: &Link, stop: &AtomicBool) ->
 
 impl Runner<'_> {
     fn turn(&mut self) -> anyhow::Result<()> {
-        // Whoever was suspended for so long may have lost everything without having been told.
-        if self.last_turn.elapsed() > SESSION + SESSION {
-            self.start_over("the process stood still for longer than its session")?;
-        }
-        self.last_turn = Instant::now();
         self.retry()?;
         if self.relieve_congestion()? {
             self.take_input()?;
@@ -142,7 +137,13 @@ impl Runner<'_> {
     fn take_input(&mut self) -> anyhow::Result<()> {
         let mut wait = if self.is_held { Duration::ZERO } else { Duration::from_millis(100) };
         for _ in 0..RECORDS_PER_TURN {
-            match self.reader.poll(wait)? {
+            let asked = Instant::now();
+            let polled = self.reader.poll(wait)?;
+            // Whoever stood still for so long may have lost everything without having been told.
+            if asked.elapsed() > SESSION {
+                self.start_over("the process stood still for longer than its session")?;
+            }
+            match polled {
                 Polled::Record(record) => self.take_in(&record)?,
                 Polled::Assigned(partitions) => self.assigned(partitions)?,
                 Polled::Revoked { partitions, lost } => self.revoked(&partitions, lost)?,
@@ -212,11 +213,15 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Reads the checkpoints of the partitions that wait for one.
+    /// Reads the checkpoints of the partitions that wait for one, as many as a slice of time allows.
     fn recover(&mut self) -> anyhow::Result<()> {
+        let started = Instant::now();
         let mut rewind = Vec::new();
         for partition in self.partitions.values_mut() {
             let Stage::Waiting { missed } = partition.stage else { continue };
+            if started.elapsed() > RECOVERY_SLICE {
+                break;
+            }
             match partition.recover(self.app, &self.topics) {
                 Ok(()) if missed => rewind.push(partition.at.clone()),
                 Ok(()) => {}
@@ -249,7 +254,9 @@ impl Runner<'_> {
         }
         if self.link.is_down() {
             // A quiet consumer would not notice that they are.
-            self.link.probe(&self.topics);
+            if let Some(route) = self.app.routes.first() {
+                self.topics.probe(route.input);
+            }
         }
         Ok(())
     }

@@ -12,8 +12,6 @@ use rdkafka::{
 };
 use tracing::{debug, info, warn};
 
-use super::Topics;
-
 /// Shared by all clients of the process.
 #[derive(Debug, Clone, Default)]
 pub struct Link {
@@ -34,13 +32,6 @@ impl Link {
     pub fn down(&self, reason: &str) {
         if !self.is_down.swap(true, Ordering::Relaxed) {
             warn!(reason, "no broker answers; waiting");
-        }
-    }
-
-    /// Asks the brokers for a sign of life; any answer counts.
-    pub fn probe(&self, topics: &Topics) {
-        if topics.answers() {
-            self.up();
         }
     }
 

@@ -11,13 +11,12 @@ use rdkafka::{
     types::RDKafkaRespErr,
 };
 
-use fleet_events::topics;
-
 use super::{Link, Record, TopicPartition};
 
 /// For one question to the brokers.
 const ANSWER: Duration = Duration::from_secs(5);
 
+/// For a sign of life: short, because the group waits for us meanwhile.
 const PROBE: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,9 +40,11 @@ impl Topics {
         Ok(Topics { bootstrap: bootstrap.to_owned(), link, consumer })
     }
 
-    /// Whether a broker answers at all.
-    pub fn answers(&self) -> bool {
-        self.consumer.fetch_metadata(Some(topics::TRUCKS_GPS), PROBE).is_ok()
+    /// Asks for a sign of life; any answer counts.
+    pub fn probe(&self, topic: &str) {
+        if self.consumer.fetch_metadata(Some(topic), PROBE).is_ok() {
+            self.link.up();
+        }
     }
 
     /// `None` when there is no such topic.
