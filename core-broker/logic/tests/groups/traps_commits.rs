@@ -1,0 +1,207 @@
+//! Committed offsets: traps 11 and 17.
+
+use broker_logic::groups::GroupConfig;
+
+use crate::script::{check, check_with, prompt};
+
+const STABLE: &str = "
+    > 1 join A
+    < 1 joined 1 range led by A-1 A-1:
+    > 2 sync A-1 1 gives=A-1:x
+    < 2 given 'x'
+";
+
+#[test]
+fn trap_11_epoch_and_metadata_come_back() {
+    check(
+        "> 1 commit - -1 t-0=5@3:note t-1=0
+         < 1 t-0:ok t-1:ok
+         > 2 fetch t-1 t-0 t-2
+         < 2 t-1=0@-1: t-0=5@3:note t-2=-1@-1:
+         > restart
+         > 3 fetch all
+         < 3 t-0=5@3:note t-1=0@-1:",
+    );
+}
+
+#[test]
+fn an_unknown_group_has_committed_nothing() {
+    check(
+        "> 1 fetch t-0
+         < 1 t-0=-1@-1:
+         > 2 fetch all
+         < 2",
+    );
+}
+
+#[test]
+fn a_commit_counts_only_from_the_disk() {
+    check(
+        "> hold
+         > 1 commit - -1 t-0=5
+         > 2 fetch t-0
+         < 2 t-0=-1@-1:
+         > saved
+         < 1 t-0:ok
+         > 3 fetch t-0
+         < 3 t-0=5@-1:",
+    );
+}
+
+#[test]
+fn a_commit_that_is_lost_is_refused_and_forgotten() {
+    for (reason, error) in [
+        ("unavailable", "CoordinatorNotAvailable"),
+        ("not-leader", "NotCoordinator"),
+        ("too-large", "CommitTooLarge"),
+    ] {
+        check(&format!(
+            "> hold
+             > 1 commit - -1 t-0=5
+             > lost {reason}
+             < 1 t-0:{error}
+             > 2 fetch t-0
+             < 2 t-0=-1@-1:"
+        ));
+    }
+}
+
+#[test]
+fn trap_17_a_stale_generation_is_illegal_not_rebalancing() {
+    check(&format!(
+        "{STABLE}
+         > 3 commit A-1 1 t-0=5
+         < 3 t-0:ok
+         > 4 commit A-1 0 t-0=6
+         < 4 t-0:IllegalGeneration
+         > 5 commit B-9 1 t-0=6
+         < 5 t-0:UnknownMember
+         > 6 commit - -1 t-0=6
+         < 6 t-0:UnknownMember
+         > 7 fetch t-0
+         < 7 t-0=5@-1:"
+    ));
+}
+
+#[test]
+fn trap_17_a_commit_waits_for_the_assignment() {
+    check(
+        "> 1 join A
+         < 1 joined 1 range led by A-1 A-1:
+         > 2 commit A-1 1 t-0=5
+         < 2 t-0:RebalanceInProgress
+         > 3 commit A-1 0 t-0=5
+         < 3 t-0:IllegalGeneration",
+    );
+}
+
+#[test]
+fn a_member_may_commit_before_it_rejoins() {
+    check(&format!(
+        "{STABLE}
+         > 3 join B
+         > 4 commit A-1 1 t-0=5
+         < 4 t-0:ok
+         > 5 join A id=A-1
+         < 5 joined 2 range led by A-1 A-1: B-3:
+         < 3 joined 2 range led by A-1"
+    ));
+}
+
+#[test]
+fn a_generation_without_a_group_is_illegal() {
+    check(
+        "> 1 commit A-1 3 t-0=5
+         < 1 t-0:IllegalGeneration",
+    );
+}
+
+#[test]
+fn a_commit_is_a_sign_of_life() {
+    check(&format!(
+        "{STABLE}
+         > wait 9999
+         > 3 commit A-1 1 t-0=5
+         < 3 t-0:ok
+         > wait 9999
+         > 4 beat A-1 1
+         < 4 ok"
+    ));
+}
+
+#[test]
+fn long_metadata_is_refused_for_its_partition_alone() {
+    check_with(
+        GroupConfig { offset_metadata_max_bytes: 4, ..prompt() },
+        "> 1 commit - -1 t-0=5:four t-1=6:fiver
+         < 1 t-0:ok t-1:OffsetMetadataTooLarge
+         > 2 fetch all
+         < 2 t-0=5@-1:four",
+    );
+}
+
+#[test]
+fn a_group_with_members_is_not_deleted() {
+    check(&format!(
+        "{STABLE}
+         > 3 commit A-1 1 t-0=5
+         < 3 t-0:ok
+         > 4 delete
+         < 4 NonEmptyGroup
+         > 5 leave A-1
+         < 5 A-1:ok
+         > 6 delete
+         < 6 ok
+         > 7 fetch t-0
+         < 7 t-0=-1@-1:
+         > restart
+         > 8 delete
+         < 8 GroupIdNotFound"
+    ));
+}
+
+#[test]
+fn a_commit_that_follows_a_deletion_stays() {
+    check(
+        "> 1 commit - -1 t-0=5
+         < 1 t-0:ok
+         > hold
+         > 2 delete
+         > 3 commit - -1 t-1=6
+         > saved
+         < 2 ok
+         < 3 t-1:ok
+         > 4 fetch all
+         < 4 t-1=6@-1:
+         > restart
+         > 5 fetch all
+         < 5 t-1=6@-1:",
+    );
+}
+
+#[test]
+fn offsets_of_subscribed_topics_are_not_forgotten() {
+    // A consumer's subscription: version 0, one topic named "t".
+    let subscription = "\0\0\0\0\0\u{1}\0\u{1}t";
+    check(&format!(
+        "> 1 join A offers=range:{subscription}
+         < 1 joined 1 range led by A-1 A-1:{subscription}
+         > 2 sync A-1 1
+         < 2 given ''
+         > 3 commit A-1 1 t-0=1 u-0=2
+         < 3 t-0:ok u-0:ok
+         > 4 forget t-0 u-0 u-1
+         < 4 t-0:SubscribedToTopic u-0:ok u-1:ok
+         > 5 fetch all
+         < 5 t-0=1@-1:"
+    ));
+    check(&format!(
+        "{STABLE}
+         > 3 forget t-0
+         < 3 NonEmptyGroup"
+    ));
+    check(
+        "> 1 forget t-0
+         < 1 GroupIdNotFound",
+    );
+}
