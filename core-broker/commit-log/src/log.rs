@@ -206,9 +206,8 @@ impl<D: Disk> Log<D> {
         let (offset, position) = self.reader().batch_at(offset)?;
         let cut = self.reopen_segment_with(offset).and_then(|()| self.cut_active(offset, position));
         self.stop_if_failed(cut)?;
-        let active_bytes = self.shared.read().active.bytes;
         // The cut synced the file: what is left of it is on disk.
-        (self.flushed_end, self.flushed_bytes) = (offset, active_bytes);
+        (self.flushed_end, self.flushed_bytes) = (offset, position);
         Ok(offset)
     }
 
@@ -278,10 +277,11 @@ impl<D: Disk> Log<D> {
 
     /// Makes the segment that holds `offset` the active one and removes those after it.
     fn reopen_segment_with(&mut self, offset: i64) -> Result<(), LogError> {
-        let Shared { disk, dir, .. } = &*self.shared;
+        let shared = Arc::clone(&self.shared);
+        let Shared { disk, dir, .. } = &*shared;
         loop {
             let (last, removed) = {
-                let state = self.shared.read();
+                let state = shared.read();
                 if state.active.base <= offset {
                     return Ok(());
                 }
@@ -297,7 +297,8 @@ impl<D: Disk> Log<D> {
             })?;
             // From the last back: a crash between leaves a log without a hole.
             segment::remove(disk, dir, removed).map_err(doing("removing", &dir.join(log_name(removed))))?;
-            let mut state = self.shared.write();
+            (self.flushed_end, self.flushed_bytes) = (last.end, last.bytes); // it was sealed
+            let mut state = shared.write();
             state.sealed.pop();
             state.active = reopened;
             state.log_end = last.end;

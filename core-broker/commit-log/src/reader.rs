@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
-use kafka_wire::record_batch::{BatchError, BatchHeader, batches};
+use kafka_wire::record_batch::{BatchHeader, batches};
 
 use crate::{
     disk::{Disk, DiskFile},
@@ -89,21 +89,10 @@ impl<D: Disk> LogReader<D> {
         self.undisturbed(|| {
             for base in self.segments_that_reach(timestamp) {
                 // Retention may have removed the segment meanwhile.
-                let Some(view) = self.view(base)? else { break };
+                let Ok(Some(view)) = self.view(base) else { continue };
                 let start = self.earlier_than(timestamp, &view)?;
-                let mut found = view.locate(start)?;
-                loop {
-                    if found.header.max_timestamp >= timestamp {
-                        return Ok(Some(found.header));
-                    }
-                    let next = found.header.next_offset();
-                    if next >= view.end {
-                        break;
-                    }
-                    let at = found.position + found.header.size as u64;
-                    found = view.walk(at, Chain::from(next), |header| {
-                        header.max_timestamp >= timestamp || header.next_offset() >= view.end
-                    })?;
+                if let Some(found) = view.first(start, |header| header.max_timestamp >= timestamp)? {
+                    return Ok(Some(found.header));
                 }
             }
             Ok(None)
@@ -206,50 +195,53 @@ impl<F> State<F> {
 impl<F: DiskFile> View<F> {
     /// The batch that holds `offset`, which is in this segment.
     fn locate(&self, offset: i64) -> Result<Found, ReadError> {
+        let found = self.first(offset, |header| header.last_offset() >= offset)?;
+        found.ok_or_else(|| self.corrupt(self.bytes, format!("offset {offset} should be in this segment")))
+    }
+
+    /// The first batch that is `wanted`. The walk begins at an index entry before `offset`.
+    fn first(&self, offset: i64, wanted: impl Fn(&BatchHeader) -> bool) -> Result<Option<Found>, ReadError> {
+        let relative = relative(offset, self.base);
         let entry = match &self.start {
             Start::Known(entry) => *entry,
-            Start::LookUp(sealed) => {
-                sealed.offsets.floor(relative(offset, self.base)).map_err(|error| self.io(error))?
-            }
+            Start::LookUp(sealed) => sealed.offsets.floor(relative).map_err(|error| self.io(error))?,
         };
-        let holds = |header: &BatchHeader| header.last_offset() >= offset;
-        if let Some(entry) = entry
-            && let Some(chain) = self.chain_at(&entry)
-        {
-            return self.walk(u64::from(entry.position), chain, holds);
+        if let Some(entry) = entry {
+            let mut scan = Scan::new(&*self.file, u64::from(entry.position), self.bytes, LOOKUP_WINDOW);
+            // An index is a hint: the batch it means may not be there.
+            if let Ok(Some(first)) = scan.next()
+                && points_to(self.base, &entry, &first)
+            {
+                return self.walk(scan, Chain::from(first.header.base_offset), Some(first), wanted);
+            }
         }
-        self.walk(0, Chain::from(self.base), holds)
+        let scan = Scan::new(&*self.file, 0, self.bytes, LOOKUP_WINDOW);
+        self.walk(scan, Chain::from(self.base), None, wanted)
     }
 
-    /// The chain from an index entry on, or `None` if the batch it means is not there: an index is a hint.
-    fn chain_at(&self, entry: &OffsetEntry) -> Option<Chain> {
-        let mut scan = Scan::new(&*self.file, u64::from(entry.position), self.bytes, LOOKUP_WINDOW);
-        let first = scan.next().ok()??;
-        points_to(self.base, entry, &first).then(|| Chain::from(first.header.base_offset))
-    }
-
-    /// The first batch from `position` on that is `wanted`.
+    /// The first batch that is `wanted`: `found`, which the scan has just passed, or one behind it.
     fn walk(
         &self,
-        position: u64,
+        mut scan: Scan<F>,
         mut chain: Chain,
+        mut found: Option<Found>,
         wanted: impl Fn(&BatchHeader) -> bool,
-    ) -> Result<Found, ReadError> {
-        let mut scan = Scan::new(&*self.file, position, self.bytes, LOOKUP_WINDOW);
+    ) -> Result<Option<Found>, ReadError> {
         loop {
-            let found = scan.next().map_err(|halt| self.halted(halt))?;
-            let Some(found) = found else {
-                return Err(self.corrupt(self.bytes, "the segment ends before its last offset".to_owned()));
-            };
-            accept(self.base, &mut chain, &found).map_err(|halt| self.halted(halt))?;
+            if found.is_none() {
+                found = scan.next().map_err(|halt| self.halted(halt))?;
+            }
+            let Some(batch) = found.take() else { break };
+            accept(self.base, &mut chain, &batch).map_err(|halt| self.halted(halt))?;
             if chain.next_offset > self.end {
                 let reason = format!("a batch reaches to {}, the segment to {}", chain.next_offset, self.end);
-                return Err(self.corrupt(found.position, reason));
+                return Err(self.corrupt(batch.position, reason));
             }
-            if wanted(&found.header) {
-                return Ok(found);
+            if wanted(&batch.header) {
+                return Ok(Some(batch));
             }
         }
+        Ok(None)
     }
 
     /// Whole batches from `first` on.
@@ -263,14 +255,18 @@ impl<F: DiskFile> View<F> {
             let at = first.position + whole as u64;
             let (header, range) = match batch {
                 Ok(batch) => batch,
-                Err(BatchError::Truncated { .. }) if whole > 0 => break,
+                // Cut short by `max_bytes`; or damaged, then the next read begins there and says so.
+                Err(_) if whole > 0 => break,
                 Err(error) => return Err(self.corrupt(at, error.to_string())),
             };
             if header.next_offset() > end {
                 break;
             }
-            chain.accept(&header).map_err(|error| self.corrupt(at, error.to_string()))?;
-            whole = range.end;
+            match chain.accept(&header) {
+                Ok(()) => whole = range.end,
+                Err(_) if whole > 0 => break,
+                Err(error) => return Err(self.corrupt(at, error.to_string())),
+            }
         }
         bytes.truncate(whole);
         if whole < bytes.capacity() / 2 {

@@ -47,28 +47,27 @@ fn a_batch_behind_a_damaged_one_is_set_aside_and_told() {
     assert_eq!(kept[size..], batches[10..].concat());
 }
 
+type Damage<'a> = (&'a str, &'a dyn Fn(&MemDisk), i64, usize);
+
 #[test]
 fn segments_behind_a_damaged_one_are_set_aside() {
-    let table: [(&str, fn(&MemDisk), i64, usize); 3] = [
+    let size = batch(0, 0, 0, 1, 170).len();
+    let cut = |disk: &MemDisk| change(disk, SECOND, |bytes| bytes.truncate(500));
+    let no_batch = |disk: &MemDisk| change(disk, FIRST, |bytes| bytes[3 * size..].fill(7));
+    let gone = |disk: &MemDisk| disk.remove(&dir().join(SECOND)).unwrap();
+    let table: [Damage; 3] = [
         // what happened, how, log end, files set aside
-        ("the end of a segment is gone", |disk| change(disk, SECOND, |bytes| bytes.truncate(500)), 6, 2),
-        (
-            "the end of a segment is another",
-            |disk| change(disk, FIRST, |bytes| *bytes.last_mut().unwrap() ^= 1),
-            12,
-            0,
-        ),
-        ("a segment is gone", |disk| disk.remove(&dir().join(SECOND)).unwrap(), 4, 1),
+        ("the end of a segment is cut off", &cut, 6, 2),
+        ("the end of a segment is no batch", &no_batch, 3, 3),
+        ("a segment is gone", &gone, 4, 1),
     ];
     for (what, damage, log_end, set_aside) in table {
         let (disk, batches) = twelve_batches();
         damage(&disk);
         let (log, recovered) = open(&disk);
         assert_eq!(recovered.log_end, log_end, "{what}");
-        assert_eq!(recovered.corruption.map_or(0, |told| told.set_aside.len()), set_aside, "{what}");
-        if set_aside > 0 {
-            assert_eq!(read_all(&log.reader(), 0, 1), batches[..log_end as usize].concat(), "{what}");
-        }
+        assert_eq!(recovered.corruption.unwrap().set_aside.len(), set_aside, "{what}");
+        assert_eq!(read_all(&log.reader(), 0, 1), batches[..log_end as usize].concat(), "{what}");
         drop(log);
         let (_, again) = open(&disk.crash(0));
         assert_eq!((again.log_end, again.corruption), (log_end, None), "{what}: told once");
@@ -188,13 +187,18 @@ fn an_index_that_points_elsewhere_does_not_lead_astray() {
 }
 
 #[test]
-fn a_hole_in_a_segment_is_an_error_for_the_reader() {
+fn a_hole_in_a_segment_is_an_error_for_who_reads_it() {
     let disk = MemDisk::new();
-    let config = LogConfig { segment_bytes: 1 << 20, index_interval_bytes: 1 << 20, ..small() };
+    let config = LogConfig { segment_bytes: 1 << 20, ..small() };
     let (mut log, _) = Log::open(disk.clone(), dir(), config).unwrap();
-    let size = batch(0, 0, 0, 1, 100).len();
-    (0..5).for_each(|offset| log.append(&batch(offset, 0, 0, 1, 100)).unwrap());
+    let batches: Vec<_> = (0..5).map(|offset| batch(offset, 0, 0, 1, 20)).collect();
+    batches.iter().for_each(|batch| log.append(batch).unwrap());
+    let size = batches[0].len();
     change(&disk, FIRST, |bytes| bytes[2 * size..3 * size].fill(0));
-    let reader = Log::open(disk, dir(), small()).map(|(log, _)| log.log_end());
-    assert_eq!(reader.unwrap(), 2);
+    let reader = log.reader();
+    assert_eq!(reader.read(0, 5, 10_000, true).unwrap(), batches[..2].concat(), "what is good comes first");
+    let told = reader.read(2, 5, 10_000, true).unwrap_err().to_string();
+    assert!(told.starts_with(&format!("{FIRST} is damaged at byte {}", 2 * size)), "{told}");
+    let told = reader.headers(0).last().unwrap().unwrap_err().to_string();
+    assert!(told.starts_with(&format!("{FIRST} is damaged at byte {}", 2 * size)), "{told}");
 }

@@ -47,15 +47,16 @@ fn a_full_disk_is_an_error_and_the_log_goes_on_when_there_is_room() {
 
 #[test]
 fn after_a_failed_write_or_sync_all_writes_are_refused_until_opened_again() {
-    let faults: [(&str, fn(&MemDisk)); 2] =
-        [("writing", |disk| disk.fail_write(1, EIO)), ("syncing", |disk| disk.fail_sync(1, EIO))];
-    for (action, fail) in faults {
+    for action in ["writing", "syncing"] {
         let disk = MemDisk::new();
         let (mut log, _) = open(&disk);
         let first = batch(0, 0, 0, 1, 50);
         log.append(&first).unwrap();
         log.sync().unwrap();
-        fail(&disk);
+        match action {
+            "writing" => disk.fail_write(1, EIO),
+            _ => disk.fail_sync(1, EIO),
+        }
         let failed = log.append(&batch(1, 0, 0, 1, 50)).and_then(|()| log.sync()).unwrap_err();
         assert!(failed.to_string().starts_with(action), "{failed}");
         assert_eq!((log.log_end(), log.flushed_end()), (1, 1), "cut back to what is known to be good");

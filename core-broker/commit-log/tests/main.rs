@@ -5,5 +5,6 @@ mod crash;
 mod damage;
 mod full_disk;
 mod log;
+mod mem_disk;
 mod model;
 mod support;

@@ -82,8 +82,8 @@ impl Model {
         for batch in
             self.batches.iter().filter(|batch| batch.next > offset).take_while(|batch| batch.next <= end)
         {
-            let fits = bytes.len() + batch.bytes.len() <= max_bytes;
-            if !fits && !(at_least_one && bytes.is_empty()) {
+            let welcome = at_least_one && bytes.is_empty();
+            if bytes.len() + batch.bytes.len() > max_bytes && !welcome {
                 break;
             }
             bytes.extend_from_slice(&batch.bytes);
