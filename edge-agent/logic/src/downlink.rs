@@ -15,7 +15,6 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use kafka_wire::record_batch::{Record, batches, decode_records};
-use mqtt_wire::topic_matches;
 use serde::Deserialize;
 use uplink_wire::Subscribe;
 
@@ -79,10 +78,12 @@ pub enum Input {
     Durable { write: WriteId },
     /// The device has acknowledged it.
     Delivered { delivery: DeliveryId },
-    /// Nobody listens on its topic just now.
+    /// Nobody listens on its topic just now, or whoever does is busy.
     NotWanted { delivery: DeliveryId },
-    /// A device has subscribed.
-    Subscribed { filter: String },
+    /// It will never be delivered: refused, or larger than the device takes.
+    Undeliverable { delivery: DeliveryId },
+    /// A device has subscribed or has room again: offer what was not wanted.
+    Wanted,
     /// The deadline has come.
     Tick,
 }
@@ -91,7 +92,8 @@ pub enum Input {
 pub enum Action {
     /// For the outbox: a write without events.
     Write { write: WriteId, changes: Vec<Change> },
-    /// For the sessions: publish at QoS 1, answer `Delivered` or `NotWanted`.
+    /// For the sessions: publish at QoS 1, answer `Delivered`, `NotWanted` or
+    /// `Undeliverable`.
     Publish { delivery: DeliveryId, mqtt_topic: String, payload: Bytes, expires_ms: i64 },
     /// For the sessions: it has expired, do not send it any more.
     Withdraw { delivery: DeliveryId },
@@ -102,6 +104,7 @@ pub enum Action {
 pub struct Counts {
     pub taken: u64,
     pub delivered: u64,
+    pub undeliverable: u64,
     pub expired: u64,
     pub duplicate: u64,
     /// For a vehicle that is behind another agent, or behind none.
@@ -179,7 +182,7 @@ impl Downlink {
     /// Hands on what waited when the agent stopped; said once, when the sessions are there.
     pub fn start(&mut self, now_ms: i64, actions: &mut Vec<Action>) {
         self.expire(now_ms, actions);
-        self.hand_on(|_, _| true, actions);
+        self.hand_on(|_| true, actions);
     }
 
     /// The frame for a topic's stream.
@@ -228,20 +231,22 @@ impl Downlink {
                         pending.durable = true;
                     }
                 }
-                self.hand_on(|delivery, _| durable.contains(&delivery), actions);
+                self.hand_on(|delivery| durable.contains(&delivery), actions);
             }
             Input::Delivered { delivery } => {
-                if self.pending.remove(&delivery).is_some() {
-                    self.counts.delivered += 1;
-                    self.write(vec![Change::DeleteDownlink { delivery: delivery.0 }], Vec::new(), actions);
-                }
+                self.counts.delivered += u64::from(self.pending.contains_key(&delivery));
+                self.forget(delivery, actions);
+            }
+            Input::Undeliverable { delivery } => {
+                self.counts.undeliverable += u64::from(self.pending.contains_key(&delivery));
+                self.forget(delivery, actions);
             }
             Input::NotWanted { delivery } => {
                 if let Some(pending) = self.pending.get_mut(&delivery) {
                     pending.handed = false;
                 }
             }
-            Input::Subscribed { filter } => self.hand_on(|_, topic| topic_matches(&filter, topic), actions),
+            Input::Wanted => self.hand_on(|_| true, actions),
             Input::Tick => {
                 self.expire(now_ms, actions);
                 if self.dirty_until_ms.is_some_and(|until| until <= now_ms) {
@@ -337,13 +342,19 @@ impl Downlink {
         actions.push(Action::Write { write, changes });
     }
 
-    fn hand_on(&mut self, wanted: impl Fn(DeliveryId, &str) -> bool, actions: &mut Vec<Action>) {
+    fn hand_on(&mut self, wanted: impl Fn(DeliveryId) -> bool, actions: &mut Vec<Action>) {
         for (delivery, pending) in &mut self.pending {
-            if pending.durable && !pending.handed && wanted(*delivery, &pending.message.mqtt_topic) {
+            if pending.durable && !pending.handed && wanted(*delivery) {
                 pending.handed = true;
                 let Message { expires_ms, mqtt_topic, payload } = pending.message.clone();
                 actions.push(Action::Publish { delivery: *delivery, mqtt_topic, payload, expires_ms });
             }
+        }
+    }
+
+    fn forget(&mut self, delivery: DeliveryId, actions: &mut Vec<Action>) {
+        if self.pending.remove(&delivery).is_some() {
+            self.write(vec![Change::DeleteDownlink { delivery: delivery.0 }], Vec::new(), actions);
         }
     }
 

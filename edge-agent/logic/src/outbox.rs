@@ -70,7 +70,7 @@ impl Event {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     PutSession { client_id: String, record: Bytes },
-    PutWindow { client_id: String, window: Bytes },
+    PutWindow { client_id: String, slot: u16, entry: Bytes },
     DeleteSession { client_id: String },
     PutDownlink { delivery: u64, message: Bytes },
     DeleteDownlink { delivery: u64 },

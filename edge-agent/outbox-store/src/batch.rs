@@ -33,11 +33,13 @@ pub enum Op {
         client_id: String,
         record: Bytes,
     },
+    /// One slot of a session's window of past publishes; over the one that had the slot.
     PutWindow {
         client_id: String,
-        window: Bytes,
+        slot: u16,
+        entry: Bytes,
     },
-    /// The session and its window.
+    /// The session and its whole window.
     DeleteSession {
         client_id: String,
     },

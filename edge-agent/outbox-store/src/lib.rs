@@ -5,7 +5,7 @@
 //! blocks     lane u32, block number u64   36 bytes of header + Kafka v2 records section (block.rs)
 //! lanes      lane u32                     sealed: topic, partition, class, producer, next sequence ...
 //! sessions   client id                    sealed: what the session logic says
-//! windows    client id                    sealed: the client's last packet ids and hashes
+//! windows    client id, slot u16          sealed: one of the client's last publishes, to know it again
 //! downlink   delivery u64                 sealed: a message that waits for its device
 //! offsets    topic, partition i32         sealed: i64, next offset to ask the broker for
 //! facts      kind, key                    sealed: small things the logic keeps (devices, counts, ids)

@@ -52,7 +52,8 @@ pub struct Loaded {
     pub agent_id: String,
     pub lanes: Vec<LoadedLane>,
     pub sessions: Vec<(String, Bytes)>,
-    pub windows: Vec<(String, Bytes)>,
+    /// (client id, slot, entry)
+    pub windows: Vec<(String, u16, Bytes)>,
     pub downlink: Vec<(u64, Bytes)>,
     /// (topic, partition, next offset)
     pub offsets: Vec<(String, i32, i64)>,
@@ -284,9 +285,10 @@ fn read_rest(tables: &Tables<'_>, loaded: &mut Loaded) -> Result<(), StoreError>
     }
     for entry in tables.windows.iter()? {
         let (key, value) = entry?;
+        let (client_id, slot) = key.value();
         match unseal(value.value()) {
-            Some(window) => loaded.windows.push((key.value().to_owned(), window)),
-            None => loaded.damaged.push(format!("windows {}", key.value())),
+            Some(entry) => loaded.windows.push((client_id.to_owned(), slot, entry)),
+            None => loaded.damaged.push(format!("windows {client_id} {slot}")),
         }
     }
     for entry in tables.downlink.iter()? {

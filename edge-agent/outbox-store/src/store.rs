@@ -210,12 +210,13 @@ fn apply(
         Op::PutSession { client_id, record } => {
             tables.sessions.insert(client_id.as_str(), seal(record).as_slice())?;
         }
-        Op::PutWindow { client_id, window } => {
-            tables.windows.insert(client_id.as_str(), seal(window).as_slice())?;
+        Op::PutWindow { client_id, slot, entry } => {
+            tables.windows.insert((client_id.as_str(), *slot), seal(entry).as_slice())?;
         }
         Op::DeleteSession { client_id } => {
             tables.sessions.remove(client_id.as_str())?;
-            tables.windows.remove(client_id.as_str())?;
+            let client_id = client_id.as_str();
+            tables.windows.retain_in((client_id, 0)..=(client_id, u16::MAX), |_, _| false)?;
         }
         Op::PutDownlink { delivery, message } => {
             tables.downlink.insert(delivery, seal(message).as_slice())?;

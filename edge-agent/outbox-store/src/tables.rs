@@ -9,7 +9,7 @@ type Sealed = &'static [u8];
 pub const BLOCKS: TableDefinition<(u32, u64), &[u8]> = TableDefinition::new("blocks");
 pub const LANES: TableDefinition<u32, Sealed> = TableDefinition::new("lanes");
 pub const SESSIONS: TableDefinition<&str, Sealed> = TableDefinition::new("sessions");
-pub const WINDOWS: TableDefinition<&str, Sealed> = TableDefinition::new("windows");
+pub const WINDOWS: TableDefinition<(&str, u16), Sealed> = TableDefinition::new("windows");
 pub const DOWNLINK: TableDefinition<u64, Sealed> = TableDefinition::new("downlink");
 pub const OFFSETS: TableDefinition<(&str, i32), Sealed> = TableDefinition::new("offsets");
 pub const FACTS: TableDefinition<(&str, &str), Sealed> = TableDefinition::new("facts");
@@ -19,7 +19,7 @@ pub struct Tables<'txn> {
     pub blocks: Table<'txn, (u32, u64), &'static [u8]>,
     pub lanes: Table<'txn, u32, Sealed>,
     pub sessions: Table<'txn, &'static str, Sealed>,
-    pub windows: Table<'txn, &'static str, Sealed>,
+    pub windows: Table<'txn, (&'static str, u16), Sealed>,
     pub downlink: Table<'txn, u64, Sealed>,
     pub offsets: Table<'txn, (&'static str, i32), Sealed>,
     pub facts: Table<'txn, (&'static str, &'static str), Sealed>,

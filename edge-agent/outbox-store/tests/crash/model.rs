@@ -11,7 +11,7 @@ use crate::chance::Chance;
 pub struct Model {
     pub lanes: BTreeMap<u32, ModelLane>,
     pub sessions: BTreeMap<String, Bytes>,
-    pub windows: BTreeMap<String, Bytes>,
+    pub windows: BTreeMap<(String, u16), Bytes>,
     pub downlink: BTreeMap<u64, Bytes>,
     pub offsets: BTreeMap<(String, i32), i64>,
     pub facts: BTreeMap<(String, String), Bytes>,
@@ -51,12 +51,12 @@ impl Model {
                 Op::PutSession { client_id, record } => {
                     self.sessions.insert(client_id, record);
                 }
-                Op::PutWindow { client_id, window } => {
-                    self.windows.insert(client_id, window);
+                Op::PutWindow { client_id, slot, entry } => {
+                    self.windows.insert((client_id, slot), entry);
                 }
                 Op::DeleteSession { client_id } => {
                     self.sessions.remove(&client_id);
-                    self.windows.remove(&client_id);
+                    self.windows.retain(|(client, _), _| *client != client_id);
                 }
                 Op::PutDownlink { delivery, message } => {
                     self.downlink.insert(delivery, message);
@@ -105,7 +105,11 @@ impl Model {
         Model {
             lanes: lanes.collect(),
             sessions: loaded.sessions.iter().cloned().collect(),
-            windows: loaded.windows.iter().cloned().collect(),
+            windows: loaded
+                .windows
+                .iter()
+                .map(|(client, slot, entry)| ((client.clone(), *slot), entry.clone()))
+                .collect(),
             downlink: loaded.downlink.iter().cloned().collect(),
             offsets: loaded
                 .offsets
@@ -162,7 +166,7 @@ impl Model {
             4 => Op::PutFact { kind: "device".into(), key: client_id, value },
             5 => Op::DeleteFact { kind: "device".into(), key: client_id },
             6 => Op::PutSession { client_id, record: value },
-            _ => Op::PutWindow { client_id, window: value },
+            _ => Op::PutWindow { client_id, slot: chance.below(4) as u16, entry: value },
         });
         batch
     }
