@@ -14,7 +14,7 @@ export function listen(url, { slice, link }) {
       heard = Date.now();
       const data = JSON.parse(event.data);
       if (data.are_brokers_up) link("live", "live");
-      else link("waiting", "no broker answers");
+      else link("waiting", "waiting for a broker");
       slice(data);
     };
   };

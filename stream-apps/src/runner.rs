@@ -86,7 +86,7 @@ fn wait_for_input(app: &App, topics: &Topics, link: &Link, stop: &AtomicBool) ->
                 Ok(Some(_)) => return true,
                 Ok(None) => {}
                 Err(error) => {
-                    link.down(&format!("{error:#}"));
+                    link.down(&error.to_string());
                     break;
                 }
             }
@@ -161,7 +161,7 @@ impl Runner<'_> {
             return Ok(());
         }
         if let Err(error) = partition.confirm(&self.topics) {
-            self.link.down(&format!("{error:#}"));
+            self.link.down(&error.to_string());
             partition.wait_again();
             return Ok(());
         }
@@ -231,7 +231,7 @@ impl Runner<'_> {
                     } else {
                         warn!(partition = %partition.at, "recovery waits: {error:#}");
                     }
-                    self.link.down(&format!("{error:#}"));
+                    self.link.down(&error.to_string());
                     break;
                 }
             }

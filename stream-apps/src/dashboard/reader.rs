@@ -36,7 +36,7 @@ pub fn run(bootstrap: &str, board: &Board, stop: &AtomicBool) -> anyhow::Result<
         if looked.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
             if let Err(error) = add_partitions(&topics, &feed, &mut known) {
                 debug!("looking for topics: {error:#}");
-                board.link.down(&format!("{error:#}"));
+                board.link.down(&error.to_string());
             }
             looked = Some(Instant::now());
         }

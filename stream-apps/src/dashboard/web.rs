@@ -120,7 +120,7 @@ async fn events(State(web): State<Web>, headers: HeaderMap) -> Response {
         let slice = Slice {
             now_ms: now_ms(),
             is_snapshot: since.is_none(),
-            are_brokers_up: !web.board.link.is_down(),
+            are_brokers_up: web.board.link.is_up(),
             view: fleet.view(since.unwrap_or(0)),
         };
         let data = serde_json::to_string(&slice).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicU8, Ordering},
 };
 
 use rdkafka::{
@@ -15,22 +15,33 @@ use tracing::{debug, info, warn};
 /// Shared by all clients of the process.
 #[derive(Debug, Clone, Default)]
 pub struct Link {
-    is_down: Arc<AtomicBool>,
+    state: Arc<AtomicU8>,
 }
 
+/// Nothing was heard yet.
+const NEW: u8 = 0;
+const UP: u8 = 1;
+const DOWN: u8 = 2;
+
 impl Link {
+    pub fn is_up(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == UP
+    }
+
     pub fn is_down(&self) -> bool {
-        self.is_down.load(Ordering::Relaxed)
+        self.state.load(Ordering::Relaxed) == DOWN
     }
 
     pub fn up(&self) {
-        if self.is_down() && self.is_down.swap(false, Ordering::Relaxed) {
-            info!("the brokers answer again");
+        match self.state.swap(UP, Ordering::Relaxed) {
+            DOWN => info!("the brokers answer again"),
+            NEW => info!("the brokers answer"),
+            _ => {}
         }
     }
 
     pub fn down(&self, reason: &str) {
-        if !self.is_down.swap(true, Ordering::Relaxed) {
+        if self.state.swap(DOWN, Ordering::Relaxed) != DOWN {
             warn!(reason, "no broker answers; waiting");
         }
     }
