@@ -80,7 +80,8 @@ pub const MAX_SEGMENT_BYTES: u64 = 1 << 30;
 
 impl LogConfig {
     pub fn new(topic_id: [u8; 16]) -> LogConfig {
-        // 128 MiB are checked in about a second after a crash, even on a slow disk. 4 KiB is Kafka's interval.
+        // 128 MiB are checked in a second or so after a crash, unless the disk is slow. 4 KiB is Kafka's
+        // interval.
         LogConfig { topic_id, segment_bytes: 128 << 20, index_interval_bytes: 4096 }
     }
 }

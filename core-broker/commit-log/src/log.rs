@@ -28,8 +28,8 @@ pub struct Log<D: Disk> {
     stopped: Option<String>,
 }
 
-/// What the writer tells the readers. Only the writer changes it, and holds the lock over no disk access but a
-/// cut.
+/// What the writer tells the readers. Only the writer changes it, and holds the lock over no disk access but
+/// a cut.
 pub(crate) struct Shared<D: Disk> {
     pub disk: D,
     pub dir: PathBuf,

@@ -98,6 +98,13 @@ impl MemDisk {
         self.state().cut_power_at = Some(operation);
     }
 
+    /// As if not the power had gone at [`cut_power_at`](MemDisk::cut_power_at) but only the process: all it
+    /// wrote is there, and what it did not sync can still be lost.
+    pub fn restart_process(&self) {
+        let mut state = self.state();
+        (state.cut_power_at, state.power_is_cut) = (None, false);
+    }
+
     /// Fails the `nth` write from here on (1 is the next), half done, with an OS error number.
     pub fn fail_write(&self, nth: u64, errno: i32) {
         let mut state = self.state();
@@ -111,8 +118,8 @@ impl MemDisk {
         state.fail_sync = Some((state.syncs + nth, errno));
     }
 
-    /// The disk as it is found after a power cut at this instant; this one is unchanged. Seed 0 loses all that
-    /// was not synced, seed 1 keeps it all, any other tears it.
+    /// The disk as it is found after a power cut at this instant; this one is unchanged. Seed 0 loses all
+    /// that was not synced, seed 1 keeps it all, any other tears it.
     pub fn crash(&self, seed: u64) -> MemDisk {
         let state = self.state();
         let mut chance = Chance(seed);

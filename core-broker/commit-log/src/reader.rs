@@ -64,8 +64,8 @@ impl<D: Disk> LogReader<D> {
     }
 
     /// Whole batches from the one that holds `offset` on, as far as they end at `end` (the high watermark or
-    /// the last stable offset) or before it and fit into `max_bytes`. With `at_least_one` the first comes even
-    /// if it does not fit. Empty when there is nothing to give; an answer ends where a segment ends.
+    /// the last stable offset) or before it and fit into `max_bytes`. With `at_least_one` the first comes
+    /// even if it does not fit. Empty when there is nothing to give; an answer ends where a segment ends.
     pub fn read(
         &self,
         offset: i64,
@@ -112,8 +112,8 @@ impl<D: Disk> LogReader<D> {
         (state.log_start()..=state.log_end).contains(&offset).then(|| state.epochs.at(offset))?
     }
 
-    /// The headers of all batches from the one that holds `from` to the present end of the log, for example to
-    /// rebuild what is known of producers. The walk reads the log, in pieces.
+    /// The headers of all batches from the one that holds `from` to the present end of the log, for example
+    /// to rebuild what is known of producers. The walk reads the log, in pieces.
     pub fn headers(&self, from: i64) -> Headers<D> {
         let end = self.log_end();
         Headers { reader: self.clone(), next: from, end, ready: VecDeque::new(), failed: false }

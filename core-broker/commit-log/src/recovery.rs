@@ -255,7 +255,7 @@ impl<D: Disk> Restoring<'_, D> {
         if bad_bytes > 0 {
             file.truncate(active.bytes).map_err(doing("cutting", &path))?;
         }
-        // A process that was killed leaves bytes that no sync has covered yet; they are in the log from here on.
+        // A process that was killed leaves bytes that no sync has covered; from here on they are in the log.
         file.sync_data().map_err(doing("syncing", &path))?;
         disk.sync_dir(dir).map_err(doing("syncing", dir))?;
         self.epochs.cut_from(end);

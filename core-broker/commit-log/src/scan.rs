@@ -107,8 +107,8 @@ impl<'a, F: DiskFile> Scan<'a, F> {
         Ok(Some(Found { position, header }))
     }
 
-    /// Whether the checksum of a batch that [`next`](Scan::next) found holds. Read piece by piece: the size in
-    /// a damaged header may be anything.
+    /// Whether the checksum of a batch that [`next`](Scan::next) found holds. Read piece by piece: the size
+    /// in a damaged header may be anything.
     pub fn checksum_holds(&mut self, found: &Found) -> Result<bool, Halt> {
         let after = self.position;
         let mut left = found.header.size;

@@ -2,11 +2,16 @@
 #![allow(clippy::disallowed_methods)] // the threads are what is tested
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering::SeqCst},
+    io,
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     thread,
 };
 
-use commit_log::{Log, LogReader, MemDisk, RealDisk};
+use commit_log::{Disk, DiskFile, Log, LogReader, MemDisk, MemFile, RealDisk};
 
 use crate::support::*;
 
@@ -42,6 +47,110 @@ fn a_reader_sees_whole_batches_in_order_while_they_are_appended() {
             log.append(&expected(offset)).unwrap();
         }
     });
+}
+
+type Interruption = Box<dyn FnOnce() + Send>;
+
+/// A disk that does something else in the middle of a read.
+#[derive(Clone, Default)]
+struct Interrupted {
+    disk: MemDisk,
+    at_read: Arc<Mutex<Option<(u32, Interruption)>>>,
+}
+
+struct InterruptedFile {
+    file: MemFile,
+    at_read: Arc<Mutex<Option<(u32, Interruption)>>>,
+}
+
+impl Interrupted {
+    fn file(&self, file: MemFile) -> InterruptedFile {
+        InterruptedFile { file, at_read: Arc::clone(&self.at_read) }
+    }
+}
+
+impl Disk for Interrupted {
+    type File = InterruptedFile;
+
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
+        self.disk.create_dir_all(dir)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        self.disk.list(dir)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<InterruptedFile> {
+        Ok(self.file(self.disk.create(path)?))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<InterruptedFile> {
+        Ok(self.file(self.disk.open(path)?))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.disk.remove(path)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        self.disk.sync_dir(dir)
+    }
+}
+
+impl DiskFile for InterruptedFile {
+    fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        let waiting = self.at_read.lock().unwrap().take();
+        match waiting {
+            Some((1, interruption)) => interruption(),
+            Some((n, interruption)) => *self.at_read.lock().unwrap() = Some((n - 1, interruption)),
+            None => {}
+        }
+        self.file.read_at(buffer, position)
+    }
+
+    fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<()> {
+        self.file.write_at(bytes, position)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+
+    fn truncate(&self, len: u64) -> io::Result<()> {
+        self.file.truncate(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+}
+
+#[test]
+fn a_cut_in_the_middle_of_a_read_leads_to_a_second_look() {
+    for read in 1..=3 {
+        let disk = Interrupted::default();
+        let (mut log, _) = open(&disk);
+        for offset in 0..4 {
+            log.append(&batch(offset, 1, 0, 1, 60)).unwrap();
+        }
+        let reader = log.reader();
+        let others: Vec<_> = (1..4).map(|offset| batch(offset, 2, 0, 1, 90)).collect();
+        let appended = others.clone();
+        let interruption = move || {
+            log.truncate_to(1).unwrap();
+            appended.iter().for_each(|batch| log.append(batch).unwrap());
+        };
+        *disk.at_read.lock().unwrap() = Some((read, Box::new(interruption)));
+        let seen = reader.read(2, 4, 1000, true).unwrap();
+        let happened = disk.at_read.lock().unwrap().is_none();
+        let expected = if happened { others[1..].concat() } else { seen.to_vec() };
+        assert_eq!(seen, expected, "at read {read}");
+        assert_eq!(happened, read <= 2, "a read of the active segment looks at the disk twice");
+    }
 }
 
 #[test]

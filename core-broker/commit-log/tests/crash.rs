@@ -1,4 +1,4 @@
-//! Cuts the power at every operation of a script, finds the disk torn in several ways, and opens the log again.
+//! Cuts the power at every operation of a script, finds the disk torn in several ways, opens the log again.
 //!
 //! Whatever `sync` returned is there, what is there is what was appended, in order and without a hole, and a
 //! crash in the middle of the recovery changes nothing of this.
@@ -194,7 +194,7 @@ fn a_killed_process_loses_nothing_that_the_kernel_has() {
         disk.cut_power_at(at);
         let mut promised = Promised::default();
         run(&disk, &mut promised).expect_err("the power is cut");
-        let disk = disk.crash(1);
+        disk.restart_process();
         let (log, recovered) = open(&disk);
         // The opened log vouches for all it shows, also for what nobody had synced before.
         let (found, end) = (read_all(&log.reader(), recovered.log_start, 500), log.flushed_end());

@@ -75,6 +75,34 @@ fn segments_behind_a_damaged_one_are_set_aside() {
 }
 
 #[test]
+fn a_power_cut_while_batches_are_set_aside_loses_none_of_them() {
+    let (damaged, batches) = twelve_batches();
+    let size = batches[0].len();
+    change(&damaged, FIRST, |bytes| bytes[size + 16] = 0);
+    change(&damaged, FIRST, |bytes| bytes[3 * size + 16] = 0);
+    for at in 1.. {
+        let disk = damaged.crash(0);
+        disk.cut_power_at(at);
+        let done = Log::open(disk.clone(), dir(), small()).is_ok();
+        for seed in 0..10 {
+            let disk = disk.crash(seed);
+            let (log, _) = open(&disk);
+            assert_eq!(read_all(&log.reader(), 0, 1), batches[0], "power cut at {at}, seed {seed}");
+            let files = disk.crash(0).list(dir()).unwrap();
+            let aside = files.iter().filter(|name| name.contains("quarantine"));
+            let aside: Vec<_> = aside.filter_map(|name| disk.bytes(&dir().join(name))).collect();
+            for lost in [2, 4, 5, 6, 7, 8, 9, 10, 11] {
+                let kept = aside.iter().any(|file| file.windows(size).any(|bytes| bytes == batches[lost]));
+                assert!(kept, "power cut at {at}, seed {seed}: batch {lost}");
+            }
+        }
+        if done {
+            break;
+        }
+    }
+}
+
+#[test]
 fn damage_at_the_same_place_twice_keeps_both() {
     let (disk, batches) = twelve_batches();
     let size = batches[0].len();

@@ -52,8 +52,8 @@ pub(super) fn holds_a_batch<F: DiskFile>(file: &F, from: u64, end: u64, log_end:
 }
 
 /// Copies the end of the damaged segment and renames the later ones; returns the names and how many bytes.
-/// The damaged end is still in place afterwards: cutting it is the last step, so that a crash between loses
-/// nothing.
+/// The damaged end is still in place afterwards, and as long as it is, a crash only means doing this again:
+/// cutting it is the last step.
 pub(super) fn set_aside<D: Disk>(
     disk: &D,
     dir: &Path,
@@ -70,17 +70,15 @@ pub(super) fn set_aside<D: Disk>(
         copy(disk, &*damaged.file, damaged.bytes, file_bytes, &path).map_err(doing("writing", &path))?;
         set_aside.push(name);
     }
-    disk.sync_dir(dir).map_err(doing("syncing", dir))?;
-    // From the last to the first: a crash between leaves a log without a hole.
-    for &base in later.iter().rev() {
+    for &base in later {
         let path = dir.join(log_name(base));
         let len = disk.open(&path).and_then(|file| file.len()).map_err(doing("reading", &path))?;
         let name = free_name(&mut names, base, 0);
         disk.rename(&path, &dir.join(&name)).map_err(doing("renaming", &path))?;
-        disk.sync_dir(dir).map_err(doing("syncing", dir))?;
         bytes += len;
         set_aside.push(name);
     }
+    disk.sync_dir(dir).map_err(doing("syncing", dir))?;
     Ok((set_aside, bytes))
 }
 
