@@ -27,8 +27,8 @@
 //! The active segment's indexes are in memory and become files when it is sealed, or at close.
 //!
 //! **What survives a crash.** [`Log::sync`] returns an offset; all before it is on disk. A segment is begun
-//! only when the one before it is on disk with its indexes and the epoch checkpoint, so that a crash can tear
-//! the last segment only. Without the mark of a clean shutdown every batch of the last segment is checked by
+//! only when the one before it and the epoch checkpoint are on disk, so that a crash can tear the last segment
+//! only; an index whose name got lost is made anew. Without the mark of a clean shutdown every batch of the last segment is checked by
 //! CRC and the log is cut before the first bad one; earlier segments are checked where they end, and in full
 //! when they do not end where the next begins. Bytes that still hold a whole batch behind the bad one are
 //! copied aside before the cut and reported as [`Corruption`].

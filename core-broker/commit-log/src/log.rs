@@ -188,7 +188,6 @@ impl<D: Disk> Log<D> {
         let rows = shared.read().active.index_rows();
         rows.write(disk, dir)?;
         self.save_epochs()?;
-        disk.sync_dir(dir).map_err(doing("syncing", dir))?;
         clean_shutdown::mark(disk, dir, self.flushed_end)
     }
 
@@ -257,7 +256,6 @@ impl<D: Disk> Log<D> {
         let rows = shared.read().active.index_rows();
         let (offsets, times) = rows.write(disk, dir)?;
         self.save_epochs()?;
-        disk.sync_dir(dir).map_err(doing("syncing", dir))?;
         let next = recovery::begin_segment(disk, dir, self.flushed_end)?;
         let mut state = shared.write();
         let sealed = std::mem::replace(&mut state.active, next).seal(self.flushed_end, offsets, times);
@@ -303,7 +301,6 @@ impl<D: Disk> Log<D> {
             state.active = reopened;
             state.log_end = last.end;
             state.epochs.cut_from(last.end);
-            state.cuts += 1;
         }
     }
 

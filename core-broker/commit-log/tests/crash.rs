@@ -4,7 +4,7 @@
 //! crash in the middle of the recovery changes nothing of this.
 
 use crate::support::*;
-use commit_log::{Log, LogError, MemDisk};
+use commit_log::{Disk, Log, LogError, MemDisk};
 
 #[derive(Debug, Clone, Copy)]
 enum Step {
@@ -83,6 +83,15 @@ impl Promised {
         assert!(end <= self.end(), "{after}: ends at {end}");
         let found = read_all(&log.reader(), start, 500);
         assert_eq!(found, self.bytes_between(start, end), "{after}: {start} to {end}");
+        let names = disk.list(dir()).unwrap();
+        for name in &names {
+            let left_over = match name.rsplit_once('.') {
+                Some((base, "index" | "timeindex")) => !names.contains(&format!("{base}.log")),
+                Some((_, suffix)) => suffix == "tmp",
+                None => false,
+            };
+            assert!(!left_over, "{after}: {name} is left over");
+        }
 
         // The log lives: it takes a batch, keeps it, and finds nothing more to repair.
         let more = batch(end, 99, 0, 1, 40);
