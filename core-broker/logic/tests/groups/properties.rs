@@ -73,6 +73,8 @@ fn any_step() -> impl Strategy<Value = Step> {
 
 #[derive(Default, Clone)]
 struct Client {
+    /// Which process of this client it is: what the one before it asked, nobody hears.
+    life: u32,
     member_id: String,
     generation: i32,
     /// Of the generation it leads.
@@ -83,8 +85,8 @@ struct World {
     run: Run,
     clients: Vec<Client>,
     next_token: u64,
-    /// Who asked what, and when.
-    open: BTreeMap<u64, (usize, Instant)>,
+    /// Who asked, in which life, and when.
+    open: BTreeMap<u64, (usize, u32, Instant)>,
     /// Last generation a client was told of.
     generation: i32,
     /// Who owns a partition in a generation.
@@ -116,7 +118,10 @@ impl World {
             Step::Beat { client } => self.beat(client),
             Step::Leave { client } => self.leave(client),
             Step::Commit { client, stale } => self.commit(client, stale),
-            Step::Reborn { client } => self.clients[client] = Client::default(),
+            Step::Reborn { client } => {
+                let life = self.clients[client].life + 1;
+                self.clients[client] = Client { life, ..Client::default() };
+            }
             Step::Wait { ms } => {
                 // The disk's time is not the group's: it is done before the clock goes on.
                 self.run.hold = false;
@@ -147,7 +152,7 @@ impl World {
 
     fn ask(&mut self, client: usize, request: Request) {
         self.next_token += 1;
-        self.open.insert(self.next_token, (client, self.run.now));
+        self.open.insert(self.next_token, (client, self.clients[client].life, self.run.now));
         self.run.request(self.next_token, request);
     }
 
@@ -175,7 +180,7 @@ impl World {
 
     /// A sane leader: each partition to one of the members it was told of.
     fn sync(&mut self, client: usize) {
-        let Client { member_id, generation, members } = self.clients[client].clone();
+        let Client { member_id, generation, members, .. } = self.clients[client].clone();
         let share = |index: usize| -> Bytes {
             (0..PARTITIONS).filter(|partition| usize::from(*partition) % members.len() == index).collect()
         };
@@ -226,18 +231,21 @@ impl World {
 
     fn hear(&mut self) {
         for (token, answer) in self.run.take_answers() {
-            let (client, _) = self.open.remove(&token).expect("one answer for one request");
+            let (client, life, _) = self.open.remove(&token).expect("one answer for one request");
+            let heard = life == self.clients[client].life;
             match answer {
-                Answer::Join(Ok(joined)) => self.joined(client, joined),
-                Answer::Join(Err(refused)) => self.clients[client].member_id = refused.member_id,
-                Answer::Sync(Ok(synced)) => self.given(client, &synced.assignment),
+                // What is committed counts, whether or not the one who asked lived to hear it.
                 Answer::CommitOffsets(rows) if rows[0].1.is_ok() => {
                     self.committed.insert(client, self.commits[&token]);
                 }
+                _ if !heard => {}
+                Answer::Join(Ok(joined)) => self.joined(client, joined),
+                Answer::Join(Err(refused)) => self.clients[client].member_id = refused.member_id,
+                Answer::Sync(Ok(synced)) => self.given(client, &synced.assignment),
                 _ => {}
             }
         }
-        for (client, asked) in self.open.values() {
+        for (client, _, asked) in self.open.values() {
             let waited = self.run.now - *asked;
             assert!(waited <= LONGEST_WAIT, "client {client} waits for {waited:?}");
         }
@@ -248,7 +256,10 @@ impl World {
         self.generation = joined.generation;
         let members = joined.members.into_iter().map(|member| member.member_id).collect();
         let members = if joined.skip_assignment { Vec::new() } else { members };
-        self.clients[client] = Client { member_id: joined.member_id, generation: joined.generation, members };
+        let client = &mut self.clients[client];
+        client.member_id = joined.member_id;
+        client.generation = joined.generation;
+        client.members = members;
     }
 
     fn given(&mut self, client: usize, assignment: &Bytes) {

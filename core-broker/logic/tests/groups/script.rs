@@ -11,8 +11,13 @@
 //! > wait MS      time passes, with a tick at every deadline
 //! > hold         records stay on their way to the disk
 //! > saved        all of them arrive     > lost REASON   none of them does, from here on auto again
+//! > saved-last-first    all arrive, and are reported in the wrong order
 //! > restart      a coordinator that reads what the disk has
+//! > replay       the same, stopped before the end     > loaded   the end
+//! > resign       leadership is gone
+//! > look         the group as an admin sees it: state, protocol, members with metadata and assignment
 //! ```
+//! Every request takes `group=NAME`.
 //! A member id is written `CLIENT-TOKEN` after the join that made it; `-` is the empty one.
 
 use std::collections::VecDeque;
@@ -68,6 +73,7 @@ pub struct Run {
     on_their_way: VecDeque<(PersistId, Vec<OffsetsRecord>)>,
     disk: Vec<OffsetsRecord>,
     answers: Vec<(u64, Answer)>,
+    looks: Vec<String>,
 }
 
 impl Run {
@@ -84,6 +90,7 @@ impl Run {
             on_their_way: VecDeque::new(),
             disk: Vec::new(),
             answers: Vec::new(),
+            looks: Vec::new(),
         }
     }
 
@@ -94,7 +101,7 @@ impl Run {
     fn take_output(&mut self) -> Vec<String> {
         let line =
             |(token, answer): &(u64, Answer)| shorten(format!("{token} {}", render(answer)).trim_end());
-        self.take_answers().iter().map(line).collect()
+        self.take_answers().iter().map(line).chain(std::mem::take(&mut self.looks)).collect()
     }
 
     pub fn handle(&mut self, input: Input) {
@@ -148,6 +155,11 @@ impl Run {
     }
 
     pub fn restart(&mut self) {
+        self.replay();
+        self.handle(Input::Loaded);
+    }
+
+    fn replay(&mut self) {
         let unix_ms = UNIX_MS + (self.now - self.started).as_millis() as i64;
         self.coordinator = Coordinator::new(self.config.clone(), self.now, unix_ms);
         self.on_their_way.clear();
@@ -155,7 +167,19 @@ impl Run {
             let (key, value) = record.encode();
             self.coordinator.replay(key, value, self.now).expect("our own record");
         }
-        self.handle(Input::Loaded);
+    }
+
+    fn look(&self) -> String {
+        let group = match self.coordinator.describe(GROUP) {
+            Ok(group) => group,
+            Err(error) => return format!("{error:?}"),
+        };
+        let mut line = format!("{} {}", group.state.name(), group.protocol_name);
+        for member in &group.members {
+            let text = String::from_utf8_lossy;
+            line += &format!(" {}:{}={}", member.member_id, text(&member.metadata), text(&member.assignment));
+        }
+        line
     }
 
     fn command(&mut self, line: &str) {
@@ -177,7 +201,20 @@ impl Run {
                     other => panic!("why {other}?"),
                 });
             }
+            ["saved-last-first"] => {
+                self.hold = false;
+                for (persist, records) in std::mem::take(&mut self.on_their_way).into_iter().rev() {
+                    self.disk.splice(0..0, records);
+                    self.handle(Input::Persisted { persist });
+                }
+            }
             ["restart"] => self.restart(),
+            ["replay"] => self.replay(),
+            ["loaded"] => self.handle(Input::Loaded),
+            ["look"] => {
+                let line = self.look();
+                self.looks.push(shorten(&line));
+            }
             ["resign"] => self.handle(Input::Resigned),
             [token, verb, ref rest @ ..] => {
                 let token = token.parse().unwrap_or_else(|_| panic!("no token: {line}"));
@@ -189,13 +226,13 @@ impl Run {
 }
 
 fn parse(token: u64, verb: &str, words: &[&str]) -> Request {
-    let group_id = GROUP.to_owned();
     let (options, plain): (Vec<&str>, Vec<&str>) = words.iter().partition(|word| is_option(word));
     let option = |name: &str| {
         options.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
     };
     let number =
         |name: &str, default: i32| option(name).map_or(default, |text| text.parse().expect("number"));
+    let group_id = option("group").unwrap_or(GROUP.to_owned());
     let group_instance_id = option("instance");
     match verb {
         "join" => Request::Join(JoinRequest {
@@ -252,7 +289,7 @@ fn parse(token: u64, verb: &str, words: &[&str]) -> Request {
 }
 
 fn is_option(word: &str) -> bool {
-    ["id", "instance", "session", "rebalance", "offers", "v", "type", "gives", "protocol"]
+    ["group", "id", "instance", "session", "rebalance", "offers", "v", "type", "gives", "protocol"]
         .iter()
         .any(|name| word.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')))
 }

@@ -49,6 +49,23 @@ fn a_commit_counts_only_from_the_disk() {
 }
 
 #[test]
+fn commits_take_effect_in_the_order_of_the_log_not_of_the_reports() {
+    check(
+        "> hold
+         > 1 commit - -1 t-0=5
+         > 2 commit - -1 t-0=6
+         > saved-last-first
+         < 1 t-0:ok
+         < 2 t-0:ok
+         > 3 fetch t-0
+         < 3 t-0=6@-1:
+         > restart
+         > 4 fetch t-0
+         < 4 t-0=6@-1:",
+    );
+}
+
+#[test]
 fn a_commit_that_is_lost_is_refused_and_forgotten() {
     for (reason, error) in [
         ("unavailable", "CoordinatorNotAvailable"),

@@ -417,3 +417,83 @@ fn a_dead_group_goes_quietly_after_the_retention() {
          < 7 GroupIdNotFound"
     ));
 }
+
+#[test]
+fn an_assignment_of_an_older_generation_is_not_given_in_the_next() {
+    check(
+        "> 1 join A
+         < 1 joined 1 range led by A-1 A-1:
+         > hold
+         > 2 sync A-1 1 gives=A-1:old
+         > 3 join A id=A-1 offers=range:b
+         < 2 RebalanceInProgress
+         < 3 joined 2 range led by A-1 A-1:b
+         > saved
+         > look
+         < CompletingRebalance  A-1:=
+         > 4 sync A-1 2 gives=A-1:new
+         < 4 given 'new'
+         > look
+         < Stable range A-1:b=new",
+    );
+}
+
+#[test]
+fn a_client_that_waits_in_its_first_join_is_not_trusted_for_ever() {
+    check(
+        "> 1 join A rebalance=1000000 session=1000000
+         < 1 joined 1 range led by A-1 A-1:
+         > 2 sync A-1 1
+         < 2 given ''
+         > 3 join B rebalance=1000000
+         > wait 299999
+         > wait 1
+         < 3 UnknownMember",
+    );
+}
+
+#[test]
+fn a_coordinator_that_still_reads_says_so_and_keeps_its_members() {
+    check(
+        "> 1 join A offers=range:a
+         < 1 joined 1 range led by A-1 A-1:a
+         > 2 sync A-1 1 gives=A-1:x
+         < 2 given 'x'
+         > replay
+         > 3 beat A-1 1
+         < 3 ok
+         > 4 join B
+         < 4 LoadInProgress
+         > 5 commit A-1 1 t-0=1
+         < 5 t-0:LoadInProgress
+         > 6 fetch t-0
+         < 6 LoadInProgress
+         > look
+         < LoadInProgress
+         > wait 600000
+         > loaded
+         > look
+         < Stable range A-1:a=x
+         > wait 9999
+         > 7 beat A-1 1
+         < 7 ok",
+    );
+}
+
+#[test]
+fn each_group_has_its_own_clock() {
+    check(
+        "> 1 join A group=one session=6000
+         < 1 joined 1 range led by A-1 A-1:
+         > 2 join B group=two session=9000
+         < 2 joined 1 range led by B-2 B-2:
+         > wait 6000
+         > 3 beat A-1 1 group=one
+         < 3 UnknownMember
+         > 4 beat B-2 1 group=two
+         < 4 ok
+         > wait 9000
+         > 5 beat B-2 1 group=two
+         < 5 UnknownMember",
+    );
+}
