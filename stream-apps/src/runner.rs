@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
 use crate::{
     app::App,
@@ -42,6 +42,7 @@ pub struct Runner<'a> {
     outstanding: usize,
     congested_since: Option<Instant>,
     is_held: bool,
+    is_recovery_stuck: bool,
     last_commit: Instant,
     last_retry: Instant,
     rejected: Rejected,
@@ -66,6 +67,7 @@ pub fn run(app: &App, bootstrap: &str, group: &str, stop: &AtomicBool) -> anyhow
         outstanding: 0,
         congested_since: None,
         is_held: false,
+        is_recovery_stuck: false,
         last_commit: now,
         last_retry: now,
         rejected: Rejected::default(),
@@ -226,18 +228,21 @@ impl Runner<'_> {
                 Ok(()) if missed => rewind.push(partition.at.clone()),
                 Ok(()) => {}
                 Err(error) => {
-                    if self.link.is_down() {
-                        debug!(partition = %partition.at, "recovery waits: {error:#}");
-                    } else {
+                    // Said once: the next try is a second away, and a topic just made takes a while.
+                    if !std::mem::replace(&mut self.is_recovery_stuck, true) {
                         warn!(partition = %partition.at, "recovery waits: {error:#}");
                     }
-                    self.link.down(&error.to_string());
-                    break;
+                    return self.rewind(&rewind);
                 }
             }
         }
-        if !rewind.is_empty() {
-            self.reader.rewind(&rewind)?;
+        self.is_recovery_stuck = false;
+        self.rewind(&rewind)
+    }
+
+    fn rewind(&self, partitions: &[TopicPartition]) -> anyhow::Result<()> {
+        if !partitions.is_empty() {
+            self.reader.rewind(partitions)?;
         }
         Ok(())
     }
@@ -283,7 +288,7 @@ impl Runner<'_> {
 
     /// With a producer that failed, or partitions that may be another's: forget everything, trust the tails.
     fn start_over(&mut self, reason: &str) -> anyhow::Result<()> {
-        error!(reason, "recovering all partitions from their checkpoints");
+        warn!(reason, "recovering all partitions from their checkpoints");
         let fresh = Writer::new(self.bootstrap, self.link.clone())?;
         std::mem::replace(&mut self.writer, fresh).abandon();
         self.outstanding = 0;

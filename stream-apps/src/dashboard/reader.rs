@@ -34,7 +34,7 @@ pub fn run(bootstrap: &str, board: &Board, stop: &AtomicBool) -> anyhow::Result<
     let mut looked: Option<Instant> = None;
     while !stop.load(Ordering::Relaxed) {
         if looked.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
-            if let Err(error) = add_partitions(&topics, &feed, &mut known) {
+            if let Err(error) = follow_topics(&topics, &feed, &mut known) {
                 debug!("looking for topics: {error:#}");
                 board.link.down(&error.to_string());
             }
@@ -48,13 +48,21 @@ pub fn run(bootstrap: &str, board: &Board, stop: &AtomicBool) -> anyhow::Result<
     Ok(())
 }
 
-fn add_partitions(topics: &Topics, feed: &Feed, known: &mut BTreeSet<TopicPartition>) -> anyhow::Result<()> {
+fn follow_topics(topics: &Topics, feed: &Feed, known: &mut BTreeSet<TopicPartition>) -> anyhow::Result<()> {
     for (topic, before_end) in [
         (TRUCKS_VELOCITY, POSITIONS_BEFORE_END),
         (FITBITS_VELOCITY, POSITIONS_BEFORE_END),
         (DRIVER_ALERTS, ALERTS_BEFORE_END),
     ] {
-        let Some(shape) = topics.shape(topic)? else { continue };
+        let Some(shape) = topics.shape(topic)? else {
+            // Deleted; should it come back, it is another topic.
+            let gone: Vec<TopicPartition> = known.iter().filter(|at| at.topic == topic).cloned().collect();
+            if !gone.is_empty() {
+                feed.remove(&gone)?;
+                known.retain(|at| at.topic != topic);
+            }
+            continue;
+        };
         let is_fresh = |at: &TopicPartition| !known.contains(at);
         let fresh: Vec<TopicPartition> = (0..shape.partitions)
             .map(|partition| TopicPartition { topic: topic.to_owned(), partition })

@@ -32,6 +32,14 @@ impl Feed {
         self.consumer.incremental_assign(&list).context("cannot read the topics")
     }
 
+    pub fn remove(&self, partitions: &[TopicPartition]) -> anyhow::Result<()> {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for at in partitions {
+            list.add_partition(&at.topic, at.partition);
+        }
+        self.consumer.incremental_unassign(&list).context("cannot stop reading the topics")
+    }
+
     pub fn poll(&self, wait: Duration) -> Option<Record> {
         match self.consumer.poll(wait)? {
             Ok(message) => {
