@@ -43,7 +43,8 @@ impl VehicleKind {
 /// Degrees are WGS 84; every number is finite and in the range that its field allows.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GpsFix {
-    v: u8,
+    /// Version of the format: 1.
+    pub v: u8,
     pub vehicle_id: VehicleId,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub driver_id: Option<DriverId>,
@@ -168,11 +169,6 @@ impl GpsFix {
 
     pub fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("a fix has only string keys and no failing field")
-    }
-
-    /// The kind that rules are chosen by; a device that says nothing is taken for a truck.
-    pub fn kind_or_truck(&self) -> VehicleKind {
-        self.kind.unwrap_or_default()
     }
 }
 

@@ -44,8 +44,9 @@ pub fn validate(t_ms: i64, lat: f64, lon: f64, received_ms: Option<i64>) -> Resu
 pub trait Placed: Clone + PartialEq {
     fn t_ms(&self) -> i64;
     fn position(&self) -> Position;
-    /// False when a driver changed vehicles: positions of two vehicles imply no speed.
-    fn same_vehicle(&self, other: &Self) -> bool;
+    /// Whether the same journey goes on: positions of two vehicles, or of one that somebody else
+    /// drove in between, imply no speed.
+    fn continues(&self, before: &Self) -> bool;
 }
 
 /// Mean speed from one to the other; the fixes of a timeline never share an instant.
@@ -66,7 +67,7 @@ pub enum Link {
     },
     /// Too far for the time between, yet true: no velocity bridges it.
     Jump,
-    OtherVehicle,
+    OtherJourney,
 }
 
 /// Rules 3 and 4 as a machine over fixes in event time. A few fixes of state.
@@ -91,7 +92,7 @@ impl<F: Placed> Cleaner<F> {
     pub fn push(&mut self, fix: &F, v_max_mps: f64, accept: &mut impl FnMut(F, Link)) {
         if let Some(first) = &self.run_first
             && first.position() == fix.position()
-            && first.same_vehicle(fix)
+            && fix.continues(first)
         {
             self.run_last = Some(fix.clone());
             return;
@@ -125,9 +126,9 @@ impl<F: Placed> Cleaner<F> {
         let Some(accepted) = &self.accepted else {
             return self.accept(fix, Link::First, accept);
         };
-        if !accepted.same_vehicle(fix) {
+        if !fix.continues(accepted) {
             self.held.clear();
-            return self.accept(fix, Link::OtherVehicle, accept);
+            return self.accept(fix, Link::OtherJourney, accept);
         }
         if speed_mps(accepted, fix) <= v_max_mps {
             let outlier_dropped = self.outlier_dropped || !self.held.is_empty();
@@ -170,7 +171,7 @@ mod tests {
         fn position(&self) -> Position {
             Position { lat: 50.0 + self.1 / 111_200.0, lon: 8.0 }
         }
-        fn same_vehicle(&self, _: &Mark) -> bool {
+        fn continues(&self, _: &Mark) -> bool {
             true
         }
     }
@@ -184,7 +185,7 @@ mod tests {
                 Link::Next { outlier_dropped: true } => 'd',
                 Link::Next { .. } => 'n',
                 Link::Jump => 'j',
-                Link::OtherVehicle => 'o',
+                Link::OtherJourney => 'o',
             };
             got.push((fix.0, mark));
         };

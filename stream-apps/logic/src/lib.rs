@@ -6,6 +6,7 @@
 //! [`velocity`] or [`motion`] followed by [`driver_break`]. [`VelocityApp`] and [`DriverBreakApp`]
 //! are what a shell drives. Absent on purpose: clocks, sockets, topics, chance.
 
+mod alert_record;
 pub mod driver_break;
 mod driver_break_app;
 pub mod event_time;
@@ -13,6 +14,7 @@ pub mod geo;
 pub mod motion;
 pub mod roster;
 mod shift;
+mod subject;
 pub mod timeline;
 pub mod velocity;
 mod velocity_app;
@@ -21,5 +23,5 @@ mod wording;
 
 pub use driver_break_app::{DriverBreakApp, DriverBreakConfig};
 pub use roster::Counts;
-pub use shift::{Accounting, DriverFix, ShiftRules, account_for};
+pub use shift::{Accounting, ShiftRules, account_for};
 pub use velocity_app::{VelocityApp, VelocityConfig, velocities};

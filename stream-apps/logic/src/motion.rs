@@ -8,7 +8,7 @@
 
 use fleet_events::VehicleId;
 
-use crate::event_time::{Link, seconds};
+use crate::event_time::seconds;
 use crate::geo::{Position, distance_m};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub enum Class {
     Unknown,
     /// Carried: the vehicle moves, the driver does not drive.
     Ferry,
+    /// Somebody else drove the vehicle.
+    Away,
 }
 
 /// A known crossing. Without it a ferry looks like a drive.
@@ -96,6 +98,15 @@ pub struct Place {
     pub at: Position,
 }
 
+/// How the driver came to where he is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    InThisVehicle,
+    InOtherVehicle,
+    /// In the vehicle that somebody else drove in the meantime.
+    BackFromAway,
+}
+
 /// A stretch of one class.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Run {
@@ -151,7 +162,7 @@ impl Motion {
         rules: &MotionRules,
         vehicle: &VehicleId,
         place: Place,
-        link: Link,
+        how: Arrival,
         on: &mut impl FnMut(Run),
     ) {
         let Some(from) = self.last.replace(place) else { return };
@@ -159,7 +170,9 @@ impl Motion {
         let distance_m = distance_m(from.at, place.at);
         self.class = if rules.on_ferry(vehicle, from.t_ms, place.t_ms) {
             Class::Ferry
-        } else if link == Link::OtherVehicle {
+        } else if how == Arrival::BackFromAway {
+            Class::Away
+        } else if how == Arrival::InOtherVehicle {
             // Between two vehicles nobody watched.
             if distance_m <= rules.place_m { Class::Still } else { Class::Unknown }
         } else {
@@ -354,8 +367,8 @@ mod tests {
             _ => runs.push(run),
         };
         let (mut t, mut metres) = (0, 0.0);
-        motion.push(&rules, &vehicle, place(t, metres), Link::First, &mut on);
-        let next = Link::Next { outlier_dropped: false };
+        motion.push(&rules, &vehicle, place(t, metres), Arrival::InThisVehicle, &mut on);
+        let next = Arrival::InThisVehicle;
         for word in script.split(' ') {
             if word == "z" {
                 motion.push(&rules, &vehicle, place(t + 20, metres + 75.0), next, &mut on);
@@ -385,6 +398,7 @@ mod tests {
                     Class::Still => 'S',
                     Class::Unknown => '?',
                     Class::Ferry => 'F',
+                    Class::Away => 'A',
                 };
                 format!("{letter}{}", run.length_ms() / 1000)
             })

@@ -33,6 +33,11 @@ impl<K: Ord + Clone, V> Roster<K, V> {
         self.entries.get(key).map(|(_, value)| value)
     }
 
+    /// Looks up a name without taking it for heard.
+    pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.entries.get_mut(key).map(|(_, value)| value)
+    }
+
     /// The entry of a name that was just heard.
     pub fn heard(&mut self, key: &K, new: impl FnOnce() -> V) -> &mut V {
         self.turn += 1;

@@ -4,9 +4,9 @@
 use fleet_events::VehicleId;
 
 use crate::driver_break::{Activity, BreakClock, BreakEvent, BreakRules, Crossing, Summary, summarise};
-use crate::event_time::{Cleaner, Placed, validate};
+use crate::event_time::{Cleaner, Link, Placed, validate};
 use crate::geo::Position;
-use crate::motion::{Class, End, Motion, MotionRules, Place, Run};
+use crate::motion::{Arrival, Class, End, Motion, MotionRules, Place, Run};
 use crate::timeline::Machine;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,9 @@ pub struct ShiftRules {
     /// Positions cannot tell rest from loading. A break by default; a strict fleet says work, and
     /// then only the driver's own word is a break.
     pub stop_is: Activity,
+    /// While somebody else drives the vehicle. Positions cannot tell rest at home from the seat
+    /// beside the driver; `available` where crews drive together.
+    pub away_is: Activity,
     pub breaks: BreakRules,
 }
 
@@ -26,6 +29,7 @@ impl Default for ShiftRules {
             v_max_mps: 45.0,
             motion: MotionRules::default(),
             stop_is: Activity::Break,
+            away_is: Activity::Break,
             breaks: BreakRules::default(),
         }
     }
@@ -37,9 +41,20 @@ impl ShiftRules {
             Class::Moving => Activity::Driving,
             Class::Still => self.stop_is,
             Class::Ferry => Activity::Break,
+            Class::Away => self.away_is,
             Class::Unknown => Activity::Unknown,
         }
     }
+}
+
+/// Where the driver was when the vehicle was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seat {
+    AtTheWheel,
+    /// Somebody else was at the wheel.
+    Away,
+    /// At the wheel, and before it away; known once all fixes before are read.
+    Back,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +62,21 @@ pub struct DriverFix {
     pub t_ms: i64,
     pub at: Position,
     pub vehicle: VehicleId,
+    pub seat: Seat,
+}
+
+impl DriverFix {
+    fn place(&self) -> Place {
+        Place { t_ms: self.t_ms, at: self.at }
+    }
+
+    fn arrival(&self, link: Link) -> Arrival {
+        match (self.seat, link) {
+            (Seat::Back, _) => Arrival::BackFromAway,
+            (_, Link::OtherJourney) => Arrival::InOtherVehicle,
+            _ => Arrival::InThisVehicle,
+        }
+    }
 }
 
 impl Placed for DriverFix {
@@ -58,8 +88,8 @@ impl Placed for DriverFix {
         self.at
     }
 
-    fn same_vehicle(&self, other: &DriverFix) -> bool {
-        self.vehicle == other.vehicle
+    fn continues(&self, before: &DriverFix) -> bool {
+        self.vehicle == before.vehicle && self.seat != Seat::Back
     }
 }
 
@@ -75,6 +105,7 @@ pub struct Shift {
     cleaner: Cleaner<DriverFix>,
     motion: Motion,
     clock: BreakClock,
+    away: bool,
 }
 
 impl Machine for Shift {
@@ -83,21 +114,11 @@ impl Machine for Shift {
     type Output = Settled;
 
     fn step(&mut self, rules: &ShiftRules, fix: &DriverFix, out: &mut Vec<Settled>) {
-        let Shift { cleaner, motion, clock } = self;
-        cleaner.push(fix, rules.v_max_mps, &mut |fix, link| {
-            let place = Place { t_ms: fix.t_ms, at: fix.at };
-            motion.push(&rules.motion, &fix.vehicle, place, link, &mut |run| {
-                pass(rules, clock, run, &mut |event| {
-                    if let BreakEvent::Crossing(crossing) = event {
-                        // Stamped below, with the fix that was read, not the one accepted.
-                        out.push(Settled { by_ms: i64::MIN, crossing });
-                    }
-                });
-            });
+        self.read(rules, fix, &mut |_| (), &mut |event| {
+            if let BreakEvent::Crossing(crossing) = event {
+                out.push(Settled { by_ms: fix.t_ms, crossing });
+            }
         });
-        for settled in out.iter_mut().rev().take_while(|settled| settled.by_ms == i64::MIN) {
-            settled.by_ms = fix.t_ms;
-        }
     }
 }
 
@@ -106,6 +127,28 @@ fn pass(rules: &ShiftRules, clock: &mut BreakClock, run: Run, on: &mut impl FnMu
 }
 
 impl Shift {
+    fn read(
+        &mut self,
+        rules: &ShiftRules,
+        fix: &DriverFix,
+        on_run: &mut impl FnMut(Run),
+        on_event: &mut impl FnMut(BreakEvent),
+    ) {
+        if fix.seat == Seat::Away {
+            self.away = true;
+            return;
+        }
+        let back = std::mem::take(&mut self.away);
+        let fix = if back { &DriverFix { seat: Seat::Back, ..fix.clone() } } else { fix };
+        let Shift { cleaner, motion, clock, .. } = self;
+        cleaner.push(fix, rules.v_max_mps, &mut |fix, link| {
+            motion.push(&rules.motion, &fix.vehicle, fix.place(), fix.arrival(link), &mut |run| {
+                on_run(run);
+                pass(rules, clock, run, on_event);
+            });
+        });
+    }
+
     /// What would be alerted beyond all that is settled, as things stand.
     pub fn outlook(&self, rules: &ShiftRules, out: &mut Vec<Crossing>) {
         self.clone().finish(rules, End::Open, &mut |_| (), &mut |event| {
@@ -123,14 +166,13 @@ impl Shift {
         on_run: &mut impl FnMut(Run),
         on_event: &mut impl FnMut(BreakEvent),
     ) -> BreakClock {
-        let Shift { mut cleaner, mut motion, mut clock } = self;
+        let Shift { mut cleaner, mut motion, mut clock, .. } = self;
         let mut run_ends = |run: Run| {
             on_run(run);
             pass(rules, &mut clock, run, on_event);
         };
         cleaner.end_run(rules.v_max_mps, &mut |fix, link| {
-            let place = Place { t_ms: fix.t_ms, at: fix.at };
-            motion.push(&rules.motion, &fix.vehicle, place, link, &mut run_ends);
+            motion.push(&rules.motion, &fix.vehicle, fix.place(), fix.arrival(link), &mut run_ends);
         });
         motion.finish(&rules.motion, end, &mut run_ends);
         clock
@@ -154,7 +196,10 @@ pub fn account_for(rules: &ShiftRules, fixes: &[(VehicleId, i64, f64, f64)]) -> 
     let mut believed: Vec<DriverFix> = Vec::new();
     for (vehicle, t_ms, lat, lon) in fixes {
         match validate(*t_ms, *lat, *lon, None) {
-            Ok(at) => believed.push(DriverFix { t_ms: *t_ms, at, vehicle: vehicle.clone() }),
+            Ok(at) => {
+                let seat = Seat::AtTheWheel;
+                believed.push(DriverFix { t_ms: *t_ms, at, vehicle: vehicle.clone(), seat });
+            }
             Err(_) => invalid += 1,
         }
     }
@@ -167,14 +212,7 @@ pub fn account_for(rules: &ShiftRules, fixes: &[(VehicleId, i64, f64, f64)]) -> 
     let mut runs = Vec::new();
     let mut shift = Shift::default();
     for fix in &believed {
-        let Shift { cleaner, motion, clock } = &mut shift;
-        cleaner.push(fix, rules.v_max_mps, &mut |fix, link| {
-            let place = Place { t_ms: fix.t_ms, at: fix.at };
-            motion.push(&rules.motion, &fix.vehicle, place, link, &mut |run| {
-                runs.push(run);
-                pass(rules, clock, run, &mut |event| events.push(event));
-            });
-        });
+        shift.read(rules, fix, &mut |run| runs.push(run), &mut |event| events.push(event));
     }
     let clock = shift.finish(rules, End::Closed, &mut |run| runs.push(run), &mut |event| events.push(event));
 

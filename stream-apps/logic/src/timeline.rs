@@ -4,7 +4,7 @@
 //! is taken back to the checkpoint before it and reads on, beside itself as it was without the late
 //! fix, until both are in the same state again. What the two said differently is the change.
 //!
-//! Bounds: at most `max_fixes` + [`STRIDE`] fixes and one machine per [`STRIDE`] of them. What is
+//! Bounds: at most `max_fixes` + 3 [`STRIDE`] fixes and one machine per [`STRIDE`] of them. What is
 //! older than the allowed lateness is summed up in one machine, and a fix from that time is refused.
 
 use std::collections::VecDeque;
@@ -105,6 +105,10 @@ impl<M: Machine> Timeline<M> {
         self.fixes.is_empty()
     }
 
+    pub fn fixes(&self) -> impl Iterator<Item = &M::Fix> {
+        self.fixes.iter()
+    }
+
     /// The last fix at or before an instant.
     pub fn fix_before(&self, t_ms: i64) -> Option<&M::Fix> {
         let after = self.fixes.partition_point(|fix| fix.t_ms() <= t_ms);
@@ -168,10 +172,18 @@ impl<M: Machine> Timeline<M> {
         };
         let first = self.fixes.partition_point(|fix| fix.t_ms() <= start_ms);
         let mut unheard = Vec::new();
-        for fix in self.fixes.range(first..index) {
+        let mut since_checkpoint = 0;
+        for read in first..index {
+            let Some(fix) = self.fixes.get(read) else { break };
             before.step(rules, fix, &mut unheard);
+            let t_ms = fix.t_ms();
+            since_checkpoint += 1;
+            if self.is_checkpoint_due(since_checkpoint, read, next_checkpoint) {
+                self.checkpoints.insert(next_checkpoint, Checkpoint { t_ms, machine: before.clone() });
+                next_checkpoint += 1;
+                since_checkpoint = 0;
+            }
         }
-        let mut since_checkpoint = index - first;
         let mut after = before.clone();
 
         // The edited fix itself, then all later ones, read by both machines.
@@ -201,19 +213,17 @@ impl<M: Machine> Timeline<M> {
             changes.added.append(&mut is);
             since_checkpoint += 1;
 
-            match self.checkpoints.get_mut(next_checkpoint) {
-                Some(checkpoint) if checkpoint.t_ms == last_ms => {
-                    checkpoint.machine = after.clone();
-                    next_checkpoint += 1;
-                    since_checkpoint = 0;
-                }
-                _ if since_checkpoint >= STRIDE => {
-                    let machine = after.clone();
-                    self.checkpoints.insert(next_checkpoint, Checkpoint { t_ms: last_ms, machine });
-                    next_checkpoint += 1;
-                    since_checkpoint = 0;
-                }
-                _ => {}
+            let due = self.is_checkpoint_due(since_checkpoint, read - 1, next_checkpoint);
+            let here = self.checkpoints.get_mut(next_checkpoint).filter(|next| next.t_ms == last_ms);
+            if let Some(checkpoint) = here {
+                checkpoint.machine = after.clone();
+                next_checkpoint += 1;
+                since_checkpoint = 0;
+            } else if due {
+                let machine = after.clone();
+                self.checkpoints.insert(next_checkpoint, Checkpoint { t_ms: last_ms, machine });
+                next_checkpoint += 1;
+                since_checkpoint = 0;
             }
             if before == after {
                 return; // from here on nothing differs
@@ -225,6 +235,15 @@ impl<M: Machine> Timeline<M> {
             read += 1;
         }
         self.head = after;
+    }
+
+    /// Between two checkpoints there are at least [`STRIDE`] fixes, and less than three times as many.
+    fn is_checkpoint_due(&self, since: usize, read: usize, next: usize) -> bool {
+        since >= STRIDE
+            && self.checkpoints.get(next).is_none_or(|next| {
+                let index = self.fixes.partition_point(|fix| fix.t_ms() < next.t_ms);
+                index.saturating_sub(read) >= STRIDE
+            })
     }
 
     fn forget(&mut self, retention: Retention) {
@@ -253,5 +272,126 @@ impl<F> Edit<F> {
         match self {
             Edit::Insert(fix) | Edit::Replace(fix) => fix,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geo::Position;
+    use proptest::prelude::*;
+
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    struct Note(i64, u8);
+
+    impl Placed for Note {
+        fn t_ms(&self) -> i64 {
+            self.0
+        }
+        fn position(&self) -> Position {
+            Position { lat: 0.0, lon: 0.0 }
+        }
+        fn continues(&self, _: &Note) -> bool {
+            true
+        }
+    }
+
+    /// Says each note with the one before it: a late note changes what is said of two.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    struct Echo(Option<Note>);
+
+    impl Machine for Echo {
+        type Rules = ();
+        type Fix = Note;
+        type Output = (Option<Note>, Note);
+
+        fn step(&mut self, _: &(), fix: &Note, out: &mut Vec<Self::Output>) {
+            out.push((self.0.replace(*fix), *fix));
+        }
+    }
+
+    impl Timeline<Echo> {
+        /// The most fixes from one checkpoint to the next.
+        fn longest_stretch(&self) -> usize {
+            let until = |t_ms: i64| self.fixes.partition_point(|fix| fix.t_ms() <= t_ms);
+            let ends = self.checkpoints.iter().map(|checkpoint| until(checkpoint.t_ms));
+            let mut start = 0;
+            let mut longest = 0;
+            for end in ends.chain([self.fixes.len()]) {
+                longest = longest.max(end - start);
+                start = end;
+            }
+            longest
+        }
+    }
+
+    fn keep_all() -> Retention {
+        Retention { lateness_ms: i64::MAX, max_fixes: usize::MAX }
+    }
+
+    fn insert(
+        timeline: &mut Timeline<Echo>,
+        retention: Retention,
+        note: Note,
+    ) -> (Inserted, Changes<(Option<Note>, Note)>) {
+        let mut changes = Changes::default();
+        let inserted = timeline.insert(&(), retention, note, |_, _| false, &mut changes);
+        (inserted, changes)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+        #[test]
+        fn all_changes_together_are_what_one_reading_says(
+            notes in proptest::collection::vec((0i64..600, any::<u8>()), 0..500)
+        ) {
+            let mut timeline = Timeline::new(Echo::default());
+            let mut said: Vec<(Option<Note>, Note)> = Vec::new();
+            let mut first: std::collections::BTreeMap<i64, Note> = Default::default();
+            for (t_ms, word) in notes {
+                let (inserted, changes) = insert(&mut timeline, keep_all(), Note(t_ms, word));
+                prop_assert_eq!(inserted == Inserted::Duplicate, first.contains_key(&t_ms));
+                first.entry(t_ms).or_insert(Note(t_ms, word));
+                for removed in changes.removed {
+                    let index = said.iter().position(|one| *one == removed);
+                    prop_assert!(index.is_some());
+                    said.remove(index.unwrap());
+                }
+                said.extend(changes.added);
+            }
+            said.sort_by_key(|(_, note)| note.0);
+            let mut once = Vec::new();
+            let mut echo = Echo::default();
+            first.values().for_each(|note| echo.step(&(), note, &mut once));
+            prop_assert_eq!(said, once);
+            prop_assert_eq!(timeline.head(), &echo);
+            prop_assert!(timeline.checkpoints.len() <= timeline.len() / STRIDE);
+            let longest = timeline.longest_stretch();
+            prop_assert!(longest < 3 * STRIDE, "{longest}");
+        }
+
+        #[test]
+        fn a_window_is_bounded_by_count_and_by_age(
+            times in proptest::collection::vec(0i64..100_000, 0..600), max_fixes in 0usize..200
+        ) {
+            let retention = Retention { lateness_ms: 50_000, max_fixes };
+            let mut timeline = Timeline::new(Echo::default());
+            for t_ms in times {
+                insert(&mut timeline, retention, Note(t_ms, 0));
+                prop_assert!(timeline.len() <= max_fixes + 3 * STRIDE);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_forgotten_stays_said_and_is_refused() {
+        let retention = Retention { lateness_ms: 100, max_fixes: 1000 };
+        let mut timeline = Timeline::new(Echo::default());
+        for t_ms in 1..=300 {
+            insert(&mut timeline, retention, Note(t_ms, 0));
+        }
+        assert_eq!((timeline.forgotten_ms(), timeline.len()), (192, 108));
+        assert_eq!(insert(&mut timeline, retention, Note(192, 1)).0, Inserted::TooLate);
+        assert_eq!(insert(&mut timeline, retention, Note(193, 1)).0, Inserted::Duplicate);
     }
 }

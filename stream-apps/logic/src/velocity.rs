@@ -75,7 +75,7 @@ impl Placed for VelocityFix {
         self.at
     }
 
-    fn same_vehicle(&self, _: &VelocityFix) -> bool {
+    fn continues(&self, _: &VelocityFix) -> bool {
         true // a timeline of velocities has one vehicle
     }
 }
@@ -228,7 +228,7 @@ impl Pairs {
             motion: match self.class {
                 Class::Moving => Motion::Moving,
                 Class::Still => Motion::Still,
-                Class::Unknown | Class::Ferry => Motion::Unknown,
+                Class::Unknown | Class::Ferry | Class::Away => Motion::Unknown,
             },
             quality: if gap {
                 Quality::Gap

@@ -1,12 +1,13 @@
 //! The velocity app: fixes of one partition in, velocities out, keyed by vehicle and stamped with
 //! the later fix. A late fix sends again what it changes, under the same (vehicle, `ts`).
 //!
-//! Bounds: `max_vehicles` times (`max_fixes` + 64) fixes of some 150 bytes, and a machine of some
+//! Bounds: `max_vehicles` times (`max_fixes` + 192) fixes of some 150 bytes, and a machine of some
 //! 500 bytes for every 64 of them: 0.7 MB for a day of a truck that reports every 20 s.
 
 use std::sync::Arc;
 
-use fleet_events::{GpsFix, Source, VehicleId, Velocity};
+use fleet_events::topics::FITBITS_GPS;
+use fleet_events::{GpsFix, Source, VehicleId, VehicleKind, Velocity};
 
 use crate::event_time::validate;
 use crate::motion::MotionRules;
@@ -92,7 +93,7 @@ fn believe(
     is_precise(fix).then(|| VelocityFix {
         t_ms: fix.ts.ms(),
         at,
-        kind: fix.kind_or_truck(),
+        kind: fix.kind.unwrap_or_else(|| usual_kind(topic)),
         acc_m: fix.acc_m.filter(|acc_m| acc_m.is_finite()),
         device_speed_mps: fix.speed_mps.filter(|speed_mps| speed_mps.is_finite()),
         driver: fix.driver_id.clone(),
@@ -102,6 +103,11 @@ fn believe(
         partition: source.partition,
         offset: source.offset,
     })
+}
+
+/// What a device is that does not say: a watch must not stand still in the dead band of a truck.
+fn usual_kind(topic: &str) -> VehicleKind {
+    if topic == FITBITS_GPS { VehicleKind::Person } else { VehicleKind::Truck }
 }
 
 /// The velocities of one vehicle's file, read at once: a run of re-stamped positions gives one

@@ -22,6 +22,7 @@ fn leg() -> impl Strategy<Value = Leg> {
         1 => (3u32..60).prop_map(Leg::Offline),
         1 => Just(Leg::Teleport),
         1 => Just(Leg::Blip),
+        1 => Just(Leg::Relief),
     ]
 }
 
@@ -81,7 +82,7 @@ fn described(velocity: &Velocity) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn alerts_do_not_depend_on_order_or_duplicates((fixes, disordered) in disordered(12)) {
@@ -95,8 +96,9 @@ proptest! {
 
     #[test]
     fn the_stream_ends_where_the_file_does(fixes in fixes()) {
-        // Parked at the end, so that nothing is left open.
+        // One driver, and parked at the end, so that nothing is left open.
         let mut fixes = fixes;
+        fixes.iter_mut().for_each(|fix| fix.driver_id = None);
         let last = fixes.last().unwrap().clone();
         for minute in 1..=10 {
             let mut parked = last.clone();
@@ -192,4 +194,20 @@ fn a_backlog_takes_back_an_alert_that_a_gap_had_caused() {
     assert!(taken_back.iter().any(|alert| {
         alert.supersedes.as_ref().is_some_and(|id| id.as_str().contains("|violation|-|2026-03-02T06:00:00Z"))
     }));
+}
+
+#[test]
+fn who_is_away_while_another_drives_does_not_drive() {
+    let turn = [Leg::Drive(700), Leg::Relief];
+    let fixes = day(&turn.repeat(4), 20, 9.0);
+    // Four hours each, in turns, is 16 hours of driving for the truck and no more than four in a row
+    // for either; only a silence without the other's fixes would look like more.
+    assert_eq!(board(&fixes), Board::default());
+
+    let one: Vec<GpsFix> = fixes
+        .iter()
+        .filter(|fix| fix.driver_id.as_ref().is_some_and(|driver| driver.as_str() == "drv-1"))
+        .cloned()
+        .collect();
+    assert!(!board(&one).0.is_empty());
 }

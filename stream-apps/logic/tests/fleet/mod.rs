@@ -24,21 +24,24 @@ pub enum Leg {
     Teleport,
     /// One fix aside while standing.
     Blip,
+    /// The other of two drivers takes the wheel.
+    Relief,
 }
 
 /// Eastward along a parallel, across the antimeridian when it begins close enough.
 pub fn day(legs: &[Leg], interval_s: i64, start_lon: f64) -> Vec<GpsFix> {
     let vehicle = VehicleId::new("truck-1").unwrap();
     let (mut fixes, mut t_s, mut east_m) = (Vec::new(), 0i64, 0.0f64);
-    let mut report = |t_s: i64, east_m: f64, north_m: f64| {
+    let mut driver = 1;
+    let mut report = |t_s: i64, east_m: f64, north_m: f64, driver: u32| {
         let lon = start_lon + east_m / 80_000.0;
         let lon = if lon > 180.0 { lon - 360.0 } else { lon };
         let ts = Timestamp::from_ms(T0_MS + t_s * 1000);
         let mut fix = GpsFix::new(vehicle.clone(), ts, 44.0 + north_m / 111_000.0, lon);
-        fix.driver_id = Some(DriverId::new("drv-1").unwrap());
+        fix.driver_id = Some(DriverId::new(&format!("drv-{driver}")).unwrap());
         fixes.push(fix);
     };
-    report(0, 0.0, 0.0);
+    report(0, 0.0, 0.0, driver);
     for leg in legs {
         let step_m = |speed_mps: f64| speed_mps * interval_s as f64;
         let (count, advance_m) = match *leg {
@@ -56,6 +59,10 @@ pub fn day(legs: &[Leg], interval_s: i64, start_lon: f64) -> Vec<GpsFix> {
             }
             Leg::Teleport => (1, 0.0),
             Leg::Blip => (2, 0.0),
+            Leg::Relief => {
+                driver = 3 - driver;
+                (1, 0.0)
+            }
         };
         for index in 0..count {
             t_s += interval_s;
@@ -66,7 +73,7 @@ pub fn day(legs: &[Leg], interval_s: i64, start_lon: f64) -> Vec<GpsFix> {
                 Leg::Blip if index == 0 => 75.0,
                 _ => 0.0,
             };
-            report(t_s, east_m, aside_m);
+            report(t_s, east_m, aside_m, driver);
         }
     }
     fixes
