@@ -15,12 +15,14 @@ use crate::{
 
 mod quarantine;
 
-/// What opening a log found.
+/// What opening a log found. What a leader must know of producers it reads from
+/// [`LogReader::headers`](crate::LogReader::headers).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recovered {
     pub log_start: i64,
     pub log_end: i64,
-    /// The log had been closed, and nothing has touched it since.
+    /// The log was closed and nothing has touched it since, or it is new. Otherwise what was appended and not
+    /// synced may be missing.
     pub clean_shutdown: bool,
     /// Cut off the end: a write that a crash tore. Nothing that was synced is among them.
     pub truncated_bytes: u64,

@@ -142,6 +142,28 @@ fn a_torn_end_is_cut_without_an_alarm() {
     }
 }
 
+#[test]
+fn a_batch_larger_than_any_buffer_is_checked_to_its_last_byte() {
+    let large = batch(1, 0, 0, 1, 700_000);
+    let batches = [batch(0, 0, 0, 1, 10), large.clone(), batch(2, 0, 0, 1, 10)];
+    let config = || LogConfig { segment_bytes: 1 << 20, ..small() };
+    let disk = MemDisk::new();
+    let (mut log, _) = Log::open(disk.clone(), dir(), config()).unwrap();
+    batches.iter().for_each(|batch| log.append(batch).unwrap());
+    log.sync().unwrap();
+    let (log, recovered) = Log::open(disk.crash(0), dir(), config()).unwrap();
+    assert_eq!((recovered.log_end, recovered.corruption), (3, None));
+    assert_eq!(log.reader().read(1, 3, 100, true).unwrap(), large);
+    assert_eq!(read_all(&log.reader(), 0, 1), batches.concat());
+    for at in [21, 8_000, 300_000, large.len() - 1] {
+        let disk = disk.crash(0);
+        change(&disk, FIRST, |bytes| bytes[batches[0].len() + at] ^= 0x80);
+        let (_, recovered) = Log::open(disk, dir(), config()).unwrap();
+        assert_eq!(recovered.log_end, 1, "byte {at}");
+        assert_eq!(recovered.corruption.unwrap().set_aside_bytes, (large.len() + batches[2].len()) as u64);
+    }
+}
+
 /// Every bit that matters in the log and its indexes, after a crash and after a close: what is served is what
 /// was appended, up to the damage; else the answer is an error.
 #[test]
