@@ -51,6 +51,8 @@ impl CloseReason {
             Self::TooMuchBeforeConnack | Self::ReceiveMaximumExceeded => ReasonCode::RECEIVE_MAXIMUM_EXCEEDED,
             Self::KeepAliveTimeout => ReasonCode::KEEP_ALIVE_TIMEOUT,
             Self::TakenOver => ReasonCode::SESSION_TAKEN_OVER,
+            // A second CONNECT in another version: there is no CONNACK left to say so.
+            Self::Malformed(DecodeError::UnsupportedVersion { .. }) => ReasonCode::PROTOCOL_ERROR,
             Self::Malformed(error) => error.reason_code(),
             Self::Qos2 => ReasonCode::QOS_NOT_SUPPORTED,
             Self::TopicAlias => ReasonCode::TOPIC_ALIAS_INVALID,
@@ -103,7 +105,7 @@ impl Sessions {
         match connection.stage {
             Stage::Fresh => {}
             Stage::AwaitsConnack { .. } => {
-                let refusal = refusal(connection.version, reason.reason_code());
+                let refusal = refusal(connection.version, ReasonCode::SERVER_UNAVAILABLE);
                 connection.queue(refusal, conn, actions);
             }
             Stage::Open { .. } if connection.version == ProtocolVersion::V5 => {
@@ -206,9 +208,11 @@ impl Sessions {
 
     /// The end of a session: nothing is left of it, in memory or on disk.
     pub(super) fn end_session(&mut self, client_id: &ClientId, actions: &mut Vec<Action>) {
-        if let Some(session) = self.remove_session(client_id)
-            && session.saved
-        {
+        let Some(session) = self.remove_session(client_id) else { return };
+        for delivery_id in session.outgoing.iter().filter_map(|unacked| unacked.message.delivery_id) {
+            actions.push(Action::Deferred { delivery_id, client_id: client_id.clone() });
+        }
+        if session.saved {
             let token = self.next_token();
             actions.push(Action::DeleteSession { token, client_id: client_id.clone() });
         }

@@ -54,17 +54,20 @@ impl Sessions {
         let expiry_secs = expiry_secs(&connect);
         let session =
             self.sessions.entry(client_id.clone()).or_insert_with(|| Session::new(principal, &self.config));
-        let save = expiry_secs > 0 && !(session.saved && session.expiry_secs == expiry_secs);
+        let on_its_way = session.saved && !session.unsaved && session.expiry_secs == expiry_secs;
+        let save = expiry_secs > 0 && !on_its_way;
+        // An earlier connection may have gone before its record was on disk.
+        let saving = session.saving;
         session.expiry_secs = expiry_secs;
         session.connection = Some(conn);
         session.ends = None;
         session.delayed_will = None;
-        let saved = save.then(|| self.save_session(&client_id, actions)).flatten();
+        let saving = if save { self.save_session(&client_id, actions) } else { saving };
         self.set_session_timer(&client_id);
         self.prepare_connection(conn, &client_id, connect, resumed);
-        match saved.or(deleted) {
+        match saving.or(deleted) {
             // On disk before CONNACK: the client will rely on it after a crash of ours.
-            Some(token) => drop(self.waiting.insert(token, Waiting::Connect { conn })),
+            Some(token) => drop(self.waiting.insert(token, Waiting::Connect { conn, client_id })),
             None => self.finish_connect(conn, now, actions),
         }
     }
@@ -94,8 +97,20 @@ impl Sessions {
         let token = self.next_token();
         let session = self.sessions.get_mut(client_id)?;
         session.saved = true;
+        session.unsaved = false;
+        session.saving = Some(token);
         actions.push(Action::SaveSession { token, record: session.record(client_id) });
         Some(token)
+    }
+
+    /// The store is done with a record, well or badly; a later one may be on its way.
+    pub(super) fn saved(&mut self, token: Token, client_id: &ClientId, well: bool) {
+        if let Some(session) = self.sessions.get_mut(client_id)
+            && session.saving == Some(token)
+        {
+            session.saving = None;
+            session.unsaved = !well;
+        }
     }
 
     pub(super) fn set_connection_timer(&mut self, conn: ConnectionId) {

@@ -7,7 +7,9 @@ use mqtt_wire::{Ack, Packet, PacketId, Properties, Property, ProtocolVersion, Pu
 
 use super::connection::{Connection, Stage};
 use super::session::Session;
-use super::{Action, ClientId, ConnectionId, Delivery, Message, Sessions, SessionsConfig, WhyUndeliverable};
+use super::{
+    Action, ClientId, ConnectionId, Delivery, DeliveryId, Message, Sessions, SessionsConfig, WhyUndeliverable,
+};
 
 impl Sessions {
     pub(super) fn deliver(&mut self, delivery: Delivery, now: Instant, actions: &mut Vec<Action>) {
@@ -23,6 +25,12 @@ impl Sessions {
         let message = Message { topic, payload, qos, retain, publisher: None, expires, delivery_id };
         for (client_id, max_qos) in targets {
             self.offer(&client_id, Message { qos: qos.min(max_qos), ..message.clone() }, now, actions);
+        }
+    }
+
+    pub(super) fn withdraw(&mut self, delivery_id: DeliveryId) {
+        for session in self.sessions.values_mut() {
+            session.outgoing.withdraw(delivery_id);
         }
     }
 
@@ -119,7 +127,7 @@ impl Sessions {
     }
 
     /// The client has it, or (version 5) says that it does not want it.
-    pub(super) fn puback(&mut self, conn: ConnectionId, ack: Ack, _now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn puback(&mut self, conn: ConnectionId, ack: Ack, actions: &mut Vec<Action>) {
         let Some(client_id) =
             self.connections.get(&conn).and_then(|connection| connection.client_id().cloned())
         else {

@@ -52,6 +52,10 @@ pub enum Input {
         token: Token,
     },
     Deliver(Delivery),
+    /// It has expired or is done elsewhere: not sent again to anybody.
+    Withdraw {
+        delivery_id: DeliveryId,
+    },
     /// Time has passed.
     Tick,
 }

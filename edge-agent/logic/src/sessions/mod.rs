@@ -96,9 +96,9 @@ enum Waiting {
     /// A PUBACK, and the message for local subscribers.
     Publish { client_id: ClientId, packet_id: Option<PacketId>, conn: ConnectionId, message: Option<Message> },
     /// The rest of a CONNECT.
-    Connect { conn: ConnectionId },
+    Connect { conn: ConnectionId, client_id: ClientId },
     /// A SUBACK or UNSUBACK.
-    Reply { conn: ConnectionId, packet: Packet },
+    Reply { conn: ConnectionId, client_id: ClientId, packet: Packet },
 }
 
 /// A message on its way to subscribers.
@@ -156,6 +156,7 @@ impl Sessions {
             Input::Rejected { token, reason } => self.committed(token, Some(reason), now, actions),
             Input::CommitFailed { token } => self.commit_failed(token, now, actions),
             Input::Deliver(delivery) => self.deliver(delivery, now, actions),
+            Input::Withdraw { delivery_id } => self.withdraw(delivery_id),
             Input::Tick => {}
         }
         self.expire(now, actions);
@@ -213,7 +214,7 @@ impl Sessions {
     ) {
         match packet {
             Packet::Publish(publish) => self.publish(conn, publish, now, actions),
-            Packet::Puback(ack) => self.puback(conn, ack, now, actions),
+            Packet::Puback(ack) => self.puback(conn, ack, actions),
             Packet::Subscribe(subscribe) => self.subscribe(conn, subscribe, now, actions),
             Packet::Unsubscribe(unsubscribe) => self.unsubscribe(conn, unsubscribe, now, actions),
             Packet::Pingreq => self.send(conn, Packet::Pingresp, now, actions),
@@ -247,8 +248,14 @@ impl Sessions {
                     self.route_locally(message, now, actions);
                 }
             }
-            Some(Waiting::Connect { conn }) => self.finish_connect(conn, now, actions),
-            Some(Waiting::Reply { conn, packet }) => self.send(conn, packet, now, actions),
+            Some(Waiting::Connect { conn, client_id }) => {
+                self.saved(token, &client_id, true);
+                self.finish_connect(conn, now, actions);
+            }
+            Some(Waiting::Reply { conn, client_id, packet }) => {
+                self.saved(token, &client_id, true);
+                self.send(conn, packet, now, actions);
+            }
             None => {} // a will, or a connection that is gone
         }
     }
@@ -258,7 +265,8 @@ impl Sessions {
             Some(Waiting::Publish { client_id, packet_id, conn, .. }) => {
                 self.publish_failed(token, client_id, packet_id, conn, now, actions);
             }
-            Some(Waiting::Connect { conn } | Waiting::Reply { conn, .. }) => {
+            Some(Waiting::Connect { conn, client_id } | Waiting::Reply { conn, client_id, .. }) => {
+                self.saved(token, &client_id, false);
                 self.close(conn, CloseReason::StoreFailed, now, actions);
             }
             None => {}

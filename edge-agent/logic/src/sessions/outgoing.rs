@@ -47,6 +47,14 @@ impl Outgoing {
         Some(unacked.message)
     }
 
+    pub fn withdraw(&mut self, delivery_id: DeliveryId) {
+        let of_id = |unacked: &&Unacked| unacked.message.delivery_id == Some(delivery_id);
+        let packet_id = self.iter().find(of_id).map(|unacked| unacked.packet_id);
+        if let Some(packet_id) = packet_id {
+            self.acked(packet_id);
+        }
+    }
+
     pub fn get(&self, packet_id: PacketId) -> Option<&Message> {
         self.iter().find(|unacked| unacked.packet_id == packet_id).map(|unacked| &unacked.message)
     }

@@ -17,8 +17,12 @@ pub(super) struct Session {
     pub principal: String,
     /// 0: it ends with its connection, and nothing of it is on disk.
     pub expiry_secs: u32,
-    /// A record of it is on disk, or on the way there.
+    /// A record of it may be on disk.
     pub saved: bool,
+    /// The latest record is not on disk and not on the way there: the store failed.
+    pub unsaved: bool,
+    /// The latest record is on the way.
+    pub saving: Option<Token>,
     pub connection: Option<ConnectionId>,
     pub subscriptions: BTreeMap<String, Subscription>,
     pub window: Window,
@@ -44,6 +48,8 @@ impl Session {
             principal,
             expiry_secs: 0,
             saved: false,
+            unsaved: false,
+            saving: None,
             connection: None,
             subscriptions: BTreeMap::new(),
             window: Window::new(config.receive_maximum),

@@ -90,7 +90,10 @@ impl Sessions {
         let persistent = self.sessions.get(client_id).is_some_and(|session| session.is_persistent());
         let token = if changed && persistent { self.save_session(client_id, actions) } else { None };
         match token {
-            Some(token) => drop(self.waiting.insert(token, Waiting::Reply { conn, packet })),
+            Some(token) => {
+                let client_id = client_id.clone();
+                self.waiting.insert(token, Waiting::Reply { conn, client_id, packet });
+            }
             None => self.send(conn, packet, now, actions),
         }
     }

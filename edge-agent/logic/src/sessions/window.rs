@@ -28,7 +28,8 @@ impl Window {
         let mut window = Self::new(capacity);
         entries.sort_by_key(|entry| entry.sequence);
         window.floor = entries.iter().map(|entry| entry.floor).max().unwrap_or(0);
-        window.next_sequence = entries.last().map_or(0, |last| last.sequence.saturating_add(1));
+        let last = entries.last().map_or(0, |last| last.sequence.saturating_add(1));
+        window.next_sequence = last.max(window.floor);
         entries.into_iter().for_each(|entry| window.commit(entry));
         window
     }
@@ -37,7 +38,7 @@ impl Window {
     pub fn enter(&mut self, packet_id: PacketId, hash: u64) -> WindowEntry {
         self.used_again(packet_id);
         let sequence = self.next_sequence;
-        self.next_sequence += 1;
+        self.next_sequence = self.next_sequence.saturating_add(1);
         let slot = (sequence % u64::from(self.capacity)) as u16;
         WindowEntry { slot, sequence, floor: self.floor, packet_id: packet_id.get(), hash }
     }
@@ -67,7 +68,7 @@ impl Window {
 
     fn used_again(&mut self, packet_id: PacketId) {
         if let Some(at) = self.committed.iter().rposition(|entry| entry.packet_id == packet_id.get()) {
-            self.floor = self.committed[at].sequence + 1;
+            self.floor = self.committed[at].sequence.saturating_add(1);
             self.committed.drain(..=at);
         }
     }
@@ -90,7 +91,9 @@ mod tests {
     #[test]
     fn holds_the_last_ones() {
         let mut window = Window::new(2);
-        (1..=3).for_each(|packet_id| drop(commit(&mut window, packet_id, 7)));
+        for packet_id in 1..=3 {
+            commit(&mut window, packet_id, 7);
+        }
         assert!(!window.holds(id(1), 7), "two newer ones came");
         assert!(window.holds(id(2), 7) && window.holds(id(3), 7));
         assert!(!window.holds(id(3), 8), "another event");
@@ -99,7 +102,9 @@ mod tests {
     #[test]
     fn an_id_used_again_proves_the_acknowledgements_before_it() {
         let mut window = Window::new(10);
-        (1..=4).for_each(|packet_id| drop(commit(&mut window, packet_id, 7)));
+        for packet_id in 1..=4 {
+            commit(&mut window, packet_id, 7);
+        }
         window.enter(id(2), 9);
         assert!(!window.holds(id(1), 7) && !window.holds(id(2), 7));
         assert!(window.holds(id(3), 7) && window.holds(id(4), 7));
