@@ -1,1 +1,39 @@
-fn main() {}
+//! The edge agent: an MQTT broker on a gateway that keeps every event on its disk and forwards it.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)] // a shell
+
+mod agent;
+mod clock;
+mod config;
+mod life;
+mod mqtt;
+mod quic;
+mod store;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Takes events from devices over MQTT, keeps them in redb, forwards them over QUIC, brings alerts back.
+#[derive(Parser)]
+#[command(name = "edge-agent", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve devices until SIGINT or SIGTERM
+    Run(config::Flags),
+}
+
+fn main() -> ExitCode {
+    let Command::Run(flags) = Cli::parse().command;
+    service::exit("edge-agent", run(flags))
+}
+
+fn run(flags: config::Flags) -> anyhow::Result<()> {
+    service::init_logs();
+    let config = config::Config::load(flags)?;
+    tokio::runtime::Runtime::new()?.block_on(agent::run(config))
+}

@@ -1,0 +1,180 @@
+//! What an agent can be told: file, then environment, then flag. Each default carries its reason.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use anyhow::bail;
+use certs::TlsFiles;
+use edge_logic::routes::{RouteConfig, default_routes};
+use serde::Deserialize;
+use service::{ByteSize, Period};
+
+/// The flags of `edge-agent run`. What is not given comes from the file, then from the default.
+#[derive(Debug, Default, clap::Args)]
+pub struct Flags {
+    /// Config file (TOML)
+    #[arg(long, value_name = "FILE", env = "LONGHAUL_AGENT_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Folder of the outbox [default: ~/.local/share/longhaul/edge-agent]
+    #[arg(long, value_name = "DIR", env = "LONGHAUL_AGENT_DATA")]
+    pub data: Option<PathBuf>,
+    /// Listen here for devices [default: 127.0.0.1:1883]
+    #[arg(long, value_name = "HOST:PORT", env = "LONGHAUL_AGENT_MQTT")]
+    pub mqtt: Option<SocketAddr>,
+    /// The broker's edge listener [default: 127.0.0.1:4433]
+    #[arg(long, value_name = "HOST:PORT", env = "LONGHAUL_AGENT_UPLINK")]
+    pub uplink: Option<String>,
+    /// Folder of the development certificates [default: ~/.local/share/longhaul/certs]
+    #[arg(long, value_name = "DIR", env = "LONGHAUL_CERTS")]
+    pub certs: Option<PathBuf>,
+}
+
+/// `deploy/config/edge-agent.toml` shows every key with its default.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Folder of the outbox; unset: `edge-agent` in the user's data directory.
+    pub data: Option<PathBuf>,
+    pub mqtt: Mqtt,
+    pub uplink: Uplink,
+    pub outbox: Outbox,
+    pub downlink: Downlink,
+    /// The first whose filter matches is taken. None given: GPS of trucks and of persons with watches.
+    pub route: Vec<RouteConfig>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mqtt {
+    pub address: SocketAddr,
+    /// Devices connected at a time. A gateway serves a depot, not a country.
+    pub max_connections: usize,
+    /// Largest MQTT packet; a header that announces more closes the connection.
+    pub max_packet: ByteSize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Uplink {
+    /// HOST:PORT of the broker's edge listener (UDP).
+    pub broker: String,
+    /// The name that the broker's certificate must carry; unset: the host, or `localhost` with development
+    /// certificates.
+    pub server_name: Option<String>,
+    /// What the broker's log calls this agent; unset: the machine's host name.
+    pub agent_id: Option<String>,
+    /// PEM files; unset: development certificates.
+    pub tls: Option<Tls>,
+    /// Where the development certificates are; unset: `certs` in the user's data directory.
+    pub certs: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    pub ca: PathBuf,
+    pub cert: PathBuf,
+    pub key: PathBuf,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Outbox {
+    /// Blocks that wait for the broker may take this much; then events are no longer acknowledged. A week
+    /// of one fix a second from ten devices is a tenth of it.
+    pub max_size: ByteSize,
+    /// How long the first event of a commit waits for company. 0 answers at once; `1s` spares an SD card.
+    pub linger: Period,
+    /// redb's page cache.
+    pub cache: ByteSize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Downlink {
+    /// Kafka topics whose records, JSON with a `vehicle_id`, are for the devices behind this agent.
+    pub topics: Vec<String>,
+    /// How long an alert is worth hearing.
+    pub ttl: Period,
+}
+
+impl Default for Mqtt {
+    fn default() -> Self {
+        Self {
+            address: ([127, 0, 0, 1], 1883).into(),
+            max_connections: 1_000,
+            max_packet: ByteSize(256 << 10),
+        }
+    }
+}
+
+impl Default for Uplink {
+    fn default() -> Self {
+        Self { broker: "127.0.0.1:4433".into(), server_name: None, agent_id: None, tls: None, certs: None }
+    }
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        Self {
+            max_size: ByteSize(1 << 30),
+            linger: Period(std::time::Duration::ZERO),
+            cache: ByteSize(8 << 20),
+        }
+    }
+}
+
+impl Default for Downlink {
+    fn default() -> Self {
+        Self { topics: vec!["driver_alerts".into()], ttl: Period(std::time::Duration::from_secs(600)) }
+    }
+}
+
+impl Config {
+    /// The file named by the flags, with the flags over it and every path filled in.
+    pub fn load(flags: Flags) -> anyhow::Result<Self> {
+        let mut config: Self = service::load(flags.config.as_deref())?;
+        config.data = flags.data.or(config.data);
+        config.mqtt.address = flags.mqtt.unwrap_or(config.mqtt.address);
+        config.uplink.broker = flags.uplink.unwrap_or(config.uplink.broker);
+        config.uplink.certs = flags.certs.or(config.uplink.certs);
+        if config.data.is_none() {
+            config.data = Some(service::data_home()?.join("edge-agent"));
+        }
+        if config.route.is_empty() {
+            config.route = default_routes();
+        }
+        if config.uplink.broker.rsplit_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
+            bail!("the broker \"{}\" is not HOST:PORT", config.uplink.broker);
+        }
+        Ok(config)
+    }
+
+    pub fn data(&self) -> &Path {
+        self.data.as_deref().expect("filled in by load")
+    }
+}
+
+impl Uplink {
+    /// The files, and the name that the broker's certificate must carry.
+    pub fn tls_files(&self) -> anyhow::Result<(TlsFiles, String)> {
+        if let Some(Tls { ca, cert, key }) = self.tls.clone() {
+            let host = self.broker.rsplit_once(':').map_or(self.broker.as_str(), |(host, _)| host);
+            let name = self.server_name.clone().unwrap_or_else(|| host.trim_matches(['[', ']']).to_owned());
+            return Ok((TlsFiles { ca, cert, key }, name));
+        }
+        let folder = match &self.certs {
+            Some(folder) => folder.clone(),
+            None => service::data_home()?.join("certs"),
+        };
+        let name = self.server_name.clone().unwrap_or_else(|| certs::DEVELOPMENT_BROKER.into());
+        Ok((certs::development(&folder)?.agent, name))
+    }
+
+    pub fn agent_id(&self) -> String {
+        let host = || std::fs::read_to_string("/etc/hostname").map(|name| name.trim().to_owned()).ok();
+        self.agent_id.clone().or_else(host).filter(|id| !id.is_empty()).unwrap_or_else(|| "edge-agent".into())
+    }
+}
