@@ -73,6 +73,7 @@ impl Coordinator {
         value: Option<Bytes>,
         now: Instant,
     ) -> Result<(), OffsetsRecordError> {
+        assert_eq!(self.phase, Phase::Loading, "a live group is ahead of its records");
         match OffsetsRecord::decode(key, value)? {
             OffsetsRecord::Offset { group_id, partition, value } => {
                 self.group_or_new(&group_id, now).apply_offset(&partition, value.as_ref());

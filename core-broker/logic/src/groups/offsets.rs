@@ -9,6 +9,7 @@ use super::messages::{Answer, CommitRequest, FetchedOffset, Token};
 use super::record::{CommittedOffset, OffsetsRecord};
 use super::step::{Step, Then};
 use super::subscription::subscribed_topics;
+use crate::fields;
 use crate::ids::{LeaderEpoch, Offset, TopicPartition};
 
 const NOTHING_COMMITTED: Offset = Offset(-1);
@@ -19,12 +20,13 @@ impl Group {
             return step.answer(token, request.refused(error));
         }
         self.heard_from(&request.member_id, step.now);
-        // A record's string holds i16::MAX bytes, whatever the config would allow.
-        let longest = step.config.offset_metadata_max_bytes.min(i16::MAX as usize);
+        // Kafka counts Java's UTF-16 units; a record's string holds so many bytes whatever the config says.
+        let longest = step.config.offset_metadata_max_bytes;
+        let fits = |metadata: &str| metadata.encode_utf16().count() <= longest && fields::fits(metadata);
         let mut records = Vec::new();
         let mut rows = Vec::new();
         for commit in &request.offsets {
-            let fits = commit.metadata.len() <= longest;
+            let fits = fits(&commit.metadata);
             let result = if fits { Ok(()) } else { Err(GroupError::OffsetMetadataTooLarge) };
             rows.push((commit.partition.clone(), result));
             if fits {

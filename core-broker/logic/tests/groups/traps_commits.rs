@@ -54,14 +54,23 @@ fn commits_take_effect_in_the_order_of_the_log_not_of_the_reports() {
         "> hold
          > 1 commit - -1 t-0=5
          > 2 commit - -1 t-0=6
-         > saved-last-first
-         < 1 t-0:ok
-         < 2 t-0:ok
+         > saved-last
          > 3 fetch t-0
-         < 3 t-0=6@-1:
-         > restart
+         < 3 t-0=-1@-1:
+         > lost unavailable
+         < 1 t-0:CoordinatorNotAvailable
+         < 2 t-0:ok
          > 4 fetch t-0
          < 4 t-0=6@-1:",
+    );
+}
+
+#[test]
+fn metadata_is_measured_as_java_measures_it() {
+    check_with(
+        GroupConfig { offset_metadata_max_bytes: 4, ..prompt() },
+        "> 1 commit - -1 t-0=5:\u{e9}\u{e9}\u{e9}\u{e9} t-1=6:\u{1f69a}\u{1f69a}a
+         < 1 t-0:ok t-1:OffsetMetadataTooLarge",
     );
 }
 
