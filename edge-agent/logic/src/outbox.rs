@@ -6,8 +6,6 @@
 //! for hundreds of events, with no timer to tune.
 
 mod blocks;
-#[cfg(test)]
-mod tests;
 
 use std::{
     collections::BTreeMap,

@@ -6,8 +6,6 @@
 
 mod backoff;
 mod lane;
-#[cfg(test)]
-mod tests;
 
 use std::{
     collections::BTreeMap,

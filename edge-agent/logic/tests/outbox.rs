@@ -1,8 +1,22 @@
-use proptest::prelude::*;
+//! Scripts: what happens, and what the outbox does about it; and that no event is lost on its way
+//! into blocks.
+#![allow(clippy::disallowed_methods)] // a script needs some instant to begin at
 
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use edge_logic::{
+    lane::{BlockNumber, LaneId, LaneKey, StoredLane, sequence_after},
+    outbox::{
+        Action, Change, Commit, Event, Input, MAX_EVENT_BYTES, MAX_SECTION_BYTES, Outbox, OutboxConfig,
+    },
+};
 use kafka_wire::record_batch::{Producer, assemble, decode_records};
-
-use super::*;
+use proptest::prelude::*;
+use uplink_wire::{Class, StampedProducer};
 
 fn lane(partition: i32, class: Class) -> LaneKey {
     LaneKey { topic: "trucks_gps".into(), partition, class }

@@ -1,10 +1,18 @@
 //! Scripts: what happens, and what the uplink does about it. Every block has two events, so that
 //! block n ends at sequence 2n+1. Chance is zero: the wait before a try is one second.
+#![allow(clippy::disallowed_methods)] // a script needs some instant to begin at
 
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use edge_logic::{
+    lane::{Block, BlockNumber, LaneId, LaneKey},
+    uplink::{Action, Alarm, Attempt, Input, ReadBlock, StreamId, Uplink, UplinkConfig},
+};
 use kafka_wire::record_batch::{BatchHeader, Compression, RecordsEncoder};
-use uplink_wire::{Class, LaneOpened, TopicInfo};
-
-use super::*;
+use uplink_wire::{
+    Class, Frame, LaneOpened, Refusal, RefusalCode, StampedProducer, TopicInfo, VERSION, Welcome,
+};
 
 type Step = (&'static str, &'static [&'static str]);
 
