@@ -1,8 +1,8 @@
 //! Where a derived partition stands, read from its own tail: what a restart may skip and what it owes.
 //!
 //! Output partition p holds what the app derived from input partition p, in input order, and every
-//! output names the input record it came from. Let X be the source offset of the last output and n
-//! the number of outputs that name X. A restart replays input p from its log start with an empty
+//! output names the input record it came from. Let X be the newest source offset named and n
+//! the number of outputs that name it. A restart replays input p from its log start with an empty
 //! state and writes nothing below X, nothing of the first n outputs of X, and everything after.
 //!
 //! **Nothing is lost.** The outputs go to one partition through one idempotent producer that never
@@ -14,12 +14,18 @@
 //! replay derives for each record what was derived before. What the tail proves to be there is skipped,
 //! and a record that a client sends twice is removed by the broker (producer id and sequence).
 //!
-//! **What this leans on.** One writer per output partition: the group sees to it, a member that lost
-//! its partitions throws away what it has not sent, and the tail is read again, unmoved for a second,
-//! before the first write. A request of a dead predecessor that the broker appends later than that
-//! would be doubled; only transactions fence it. The input must reach back as far as the state
-//! needs: where retention has cut it, the replay starts with less history than the first run had.
-//! Where retention has emptied the *output*, the group's committed offset stands in for the tail.
+//! **What this leans on.** One writer per output partition. The group sees to it, a member that is
+//! told of its loss throws away what it has not sent, and the tail is read again, unmoved for a second,
+//! before the first write. Two writers remain possible, and only transactions fence them: a request of a
+//! killed predecessor that the broker appends later than that second, and a member that stood still (a
+//! suspended machine) for longer than its session and sends what it had queued when it wakes. Then
+//! some outputs are there twice, with a source offset that is not greater than one before it in the
+//! partition, by which a reader can tell. They do not mislead a restart: the newest source in view
+//! counts, not the last.
+//!
+//! The input must reach back as far as the state needs: where retention has cut it, the replay starts
+//! with less history than the first run had. Where retention has emptied the *output*, the group's
+//! committed offset stands in for the tail.
 //!
 //! Another version of the app's logic must derive the same from what was already answered, or start
 //! with fresh output topics.
@@ -57,7 +63,7 @@ impl Checkpoint {
 
     /// `None` when the stretch is too short to tell: read a longer one.
     pub fn from_tail(tail: &Tail) -> Option<Checkpoint> {
-        let Some(offset) = tail.sources.iter().rev().find_map(|source| *source) else {
+        let Some(offset) = tail.sources.iter().copied().flatten().max() else {
             return tail.is_whole.then_some(Checkpoint::NOTHING);
         };
         let outputs = tail.sources.iter().filter(|source| **source == Some(offset)).count();
@@ -99,6 +105,7 @@ mod tests {
         check(true, &[Some(7), Some(7), Some(7)], is(7, 3));
         check(false, &[Some(7), Some(7), Some(7)], None);
         check(false, &[Some(5), Some(9), None], is(9, 1)); // a foreign record at the end
+        check(false, &[Some(21), Some(30), Some(31), Some(22), Some(23)], is(31, 1)); // a late second writer
         check(false, &[None, None], None);
         check(true, &[None], is(0, 0));
     }

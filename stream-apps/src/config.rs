@@ -160,6 +160,17 @@ mod tests {
     }
 
     #[test]
+    fn the_file_in_the_readme_is_the_defaults() {
+        let readme = include_str!("../README.md");
+        let text = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let (written, default) = (loaded(text, &[]).unwrap(), Config::default());
+        assert_eq!(written.bootstrap, default.bootstrap);
+        assert_eq!(written.dashboard.listen, default.dashboard.listen);
+        assert_eq!(written.velocity.group.as_deref(), Some(crate::velocity::APP.name));
+        assert_eq!(written.driver_break.group.as_deref(), Some(crate::driver_break::APP.name));
+    }
+
+    #[test]
     fn the_command_line_is_well_formed() {
         <Cli as clap::CommandFactory>::command().debug_assert();
     }

@@ -15,8 +15,9 @@ use crate::{
 /// Requests of a predecessor that was killed are handled within milliseconds; the tail must have
 /// stood still for this long before anything is added to it.
 const SETTLE: Duration = Duration::from_secs(1);
-/// Most records have one output or none: a short look nearly always suffices.
-const TAIL_FIRST_LOOK: i64 = 32;
+/// Twice what a member can have on its way: should one that has lost the partition write all of it
+/// late, the newest output is still in view.
+const TAIL_FIRST_LOOK: i64 = 2 * super::OUTSTANDING_MAX as i64;
 
 pub struct Partition {
     pub at: TopicPartition,
