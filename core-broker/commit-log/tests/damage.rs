@@ -222,17 +222,26 @@ fn use_every_answer(log: &Log<MemDisk>, good: &[u8], clean: bool, what: &str) {
 
 #[test]
 fn an_index_that_points_elsewhere_does_not_lead_astray() {
-    let disk = MemDisk::new();
-    let (mut log, _) = open(&disk);
-    let batches: Vec<_> = (0..12).map(|offset| batch(offset, 0, 0, 1, 170)).collect();
-    batches.iter().for_each(|batch| log.append(batch).unwrap());
-    log.close().unwrap();
-    // Trusted after a clean shutdown, and wrong: every position is off by one.
-    change(&disk, "00000000000000000000.index", |bytes| bytes.chunks_mut(8).for_each(|entry| entry[7] ^= 1));
-    let (log, recovered) = open(&disk);
-    assert!(recovered.clean_shutdown);
-    for offset in 0..12 {
-        assert_eq!(log.reader().read(offset, 12, 1, true).unwrap(), batches[offset as usize]);
+    let size = batch(0, 0, 0, 1, 170).len() as u32;
+    for off_by in [1, size] {
+        let disk = MemDisk::new();
+        let (mut log, _) = open(&disk);
+        let batches: Vec<_> = (0..12).map(|offset| batch(offset, 0, 0, 1, 170)).collect();
+        batches.iter().for_each(|batch| log.append(batch).unwrap());
+        log.close().unwrap();
+        // Trusted after a clean shutdown, and wrong: into the middle of a batch, or to the next one.
+        change(&disk, "00000000000000000000.index", |bytes| {
+            for entry in bytes.chunks_mut(8) {
+                let position = u32::from_be_bytes([entry[4], entry[5], entry[6], entry[7]]);
+                entry[4..].copy_from_slice(&(position + off_by).to_be_bytes());
+            }
+        });
+        let (log, recovered) = open(&disk);
+        assert!(recovered.clean_shutdown);
+        for offset in 0..12 {
+            let read = log.reader().read(offset, 12, 1, true).unwrap();
+            assert_eq!(read, batches[offset as usize], "offset {offset}, off by {off_by}");
+        }
     }
 }
 
