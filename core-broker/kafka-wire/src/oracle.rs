@@ -4,8 +4,9 @@ use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::{ApiKey as TheirApi, RequestKind, ResponseKind};
 use proptest::prelude::*;
 
-use crate::api::{ApiKey, sample_request, sample_response};
+use crate::api::{ApiKey, Response, sample_request, sample_response};
 use crate::codec::{decode_request, decode_response, encode_request, encode_response};
+use crate::error_code::ErrorCode;
 use crate::frame::LENGTH_BYTES;
 use crate::sample::Source;
 
@@ -40,15 +41,16 @@ fn ours_request(api: ApiKey, version: i16, entropy: &[u8]) -> Bytes {
 }
 
 fn ours_response(api: ApiKey, version: i16, entropy: &[u8]) -> Bytes {
-    let response = sample_response(api, &mut Source::new(entropy, version));
-    let frame = joined(encode_response(&response, version, 77).unwrap());
-    let (correlation_id, back) = decode_response(frame.slice(LENGTH_BYTES..), api, version).unwrap();
-    assert_eq!(correlation_id, 77);
-    let refused_api_versions =
-        matches!(&response, crate::Response::ApiVersions(r) if r.error_code.code() == 35) && version > 0;
-    if !refused_api_versions {
-        assert_eq!(back, response);
+    let mut response = sample_response(api, &mut Source::new(entropy, version));
+    // This error alone is always written in version 0, see `tests/traps.rs`.
+    if let Response::ApiVersions(answer) = &mut response
+        && answer.error_code == ErrorCode::UnsupportedVersion
+    {
+        answer.error_code = ErrorCode::None;
     }
+    let frame = joined(encode_response(&response, version, 77).unwrap());
+    let back = decode_response(frame.slice(LENGTH_BYTES..), api, version).unwrap();
+    assert_eq!(back, (77, response));
     frame.slice(LENGTH_BYTES..)
 }
 
@@ -139,7 +141,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(8))]
+    #![proptest_config(ProptestConfig::with_cases(4))]
 
     #[test]
     fn a_message_cut_anywhere_is_an_error(entropy in proptest::collection::vec(any::<u8>(), 60..120)) {

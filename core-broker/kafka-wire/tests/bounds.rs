@@ -78,3 +78,18 @@ fn a_version_out_of_range_is_not_written() {
     let refused = encode_request(&produce(Bytes::new()), 14, 1, None);
     assert_eq!(refused, Err(EncodeError::UnsupportedVersion(14)));
 }
+
+#[test]
+fn a_string_longer_than_kafka_takes_is_neither_written_nor_read() {
+    let named = |len| DeleteTopicsRequest { topic_names: vec!["x".repeat(len)], ..Default::default() }.into();
+    let longest = i16::MAX as usize;
+    let refused = encode_request(&named(longest + 1), 4, 1, None);
+    assert_eq!(refused, Err(EncodeError::LongString(longest + 1)));
+
+    let mut frame = BytesMut::from(&encode_request(&named(longest), 4, 1, None).unwrap().concat()[4..]);
+    assert!(decode_request(frame.clone().freeze()).is_ok());
+    assert_eq!(frame[12..15], [0x80, 0x80, 0x02], "length plus one");
+    frame[12] = 0x81;
+    let refused = decode_request(frame.freeze()).unwrap_err();
+    assert!(refused.to_string().ends_with("length 32768 is impossible"), "{refused}");
+}

@@ -116,6 +116,14 @@ mod trap_2_tagged_fields {
     }
 
     #[test]
+    fn a_known_tag_with_bytes_to_spare_is_an_error() {
+        let mut frame = BytesMut::new();
+        frame.put_slice(b"\x00\x00\x00\x07\x00\x00\x01\x00\x00\x00\x00\x01\x03\x02\x01\x01");
+        let error = decode_response(frame.freeze(), ApiKey::ApiVersions, 3).unwrap_err();
+        assert!(error.to_string().ends_with("1 bytes are left over in a tagged field"), "{error}");
+    }
+
+    #[test]
     fn a_tag_larger_than_the_message_is_an_error() {
         for size in [&b"\x05"[..], b"\xff\xff\xff\xff\x0f", b"\xff\xff\xff\xff\xff\xff"] {
             let mut frame = BytesMut::new();

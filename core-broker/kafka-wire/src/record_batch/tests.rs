@@ -136,6 +136,45 @@ fn a_record_count_beyond_the_bytes_reserves_nothing() {
 }
 
 #[test]
+fn records_that_do_not_fill_their_lengths_are_refused() {
+    let good: &[u8] = b"\x10\x00\x00\x00\x02k\x02v\x00";
+    let decode = |section: &[u8]| {
+        let records = RecordSet {
+            bytes: Bytes::copy_from_slice(section),
+            compression: Compression::None,
+            count: 1,
+            base_timestamp: 5,
+            max_timestamp: 5,
+        };
+        decode_records(assemble(&records, Producer::NONE).freeze(), LIMIT)
+    };
+    assert_eq!(decode(good).unwrap().len(), 1);
+    assert_eq!(decode(&[good, b"\0"].concat()), Err(BatchError::TrailingBytes { bytes: 1 }));
+    for bad in [
+        &b"\x12\x00\x00\x00\x02k\x02v\x00\x00"[..], // a byte after the headers
+        b"\x0e\x00\x00\x00\x02k\x02v\x00",          // the length ends before the headers
+        b"\x10\x00\x00\x00\x02k\x02v\x7e",          // 63 headers
+        b"\x10\x00\x00\x00\x02k\x02v\x01",          // -1 headers
+        b"\x10\x00\x00\x00\x03k\x02v\x00",          // a key of -2 bytes
+        b"\x12\x00\x00\x00\x02k\x02v\x02\x01",      // a header without a name
+    ] {
+        assert_eq!(decode(bad), Err(BatchError::BadRecord { index: 0 }), "{bad:x?}");
+    }
+}
+
+#[test]
+fn the_largest_timestamp_need_not_be_the_last() {
+    let mut records = RecordsEncoder::new();
+    for timestamp in [20, 30, 10] {
+        records.push(timestamp, None, Some(b"late"), &[]);
+    }
+    let records = records.finish(Compression::None).unwrap();
+    assert_eq!((records.base_timestamp, records.max_timestamp), (20, 30));
+    let decoded = decode_records(assemble(&records, Producer::NONE).freeze(), LIMIT).unwrap();
+    assert_eq!(decoded.iter().map(|record| record.timestamp).collect::<Vec<_>>(), [20, 30, 10]);
+}
+
+#[test]
 fn decompression_stops_at_the_limit() {
     let zeros = "0".repeat(200_000);
     for codec in CODECS {
