@@ -22,30 +22,69 @@ pub type StreamId = u64;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
-    Frame { stream: StreamId, frame: Frame },
+    Frame {
+        stream: StreamId,
+        frame: Frame,
+    },
     /// The stream's bytes were no frame.
-    Malformed { stream: StreamId, reason: String },
-    StreamClosed { stream: StreamId },
+    Malformed {
+        stream: StreamId,
+        reason: String,
+    },
+    StreamClosed {
+        stream: StreamId,
+    },
     /// The answer to `PrepareTopics`.
-    TopicsReady { stream: StreamId, topics: Vec<TopicInfo>, now_ms: i64 },
+    TopicsReady {
+        stream: StreamId,
+        topics: Vec<TopicInfo>,
+        now_ms: i64,
+    },
     /// The answer to `AllocateProducer`.
-    ProducerAllocated { stream: StreamId, producer: Result<i64, Refusal> },
+    ProducerAllocated {
+        stream: StreamId,
+        producer: Result<i64, Refusal>,
+    },
     /// The answer to `Append`, in any order.
-    Stored { stream: StreamId, block: u64, result: Result<(), StoreError> },
+    Stored {
+        stream: StreamId,
+        block: u64,
+        result: Result<(), StoreError>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Make sure that these exist, or say that they do not.
-    PrepareTopics { stream: StreamId, topics: Vec<TopicWanted> },
-    AllocateProducer { stream: StreamId },
+    PrepareTopics {
+        stream: StreamId,
+        topics: Vec<TopicWanted>,
+    },
+    AllocateProducer {
+        stream: StreamId,
+    },
     /// Append with acks=all; blocks of one stream in the order of these actions.
-    Append { stream: StreamId, block: u64, topic: String, partition: i32, header: BatchHeader, batch: Bytes },
+    Append {
+        stream: StreamId,
+        block: u64,
+        topic: String,
+        partition: i32,
+        header: BatchHeader,
+        batch: Bytes,
+    },
     /// Send this topic from these offsets on, until the stream closes.
-    Deliver { stream: StreamId, subscribe: Subscribe },
-    Send { stream: StreamId, frame: Frame },
+    Deliver {
+        stream: StreamId,
+        subscribe: Subscribe,
+    },
+    Send {
+        stream: StreamId,
+        frame: Frame,
+    },
     /// No more will be sent on it or read from it.
-    Finish { stream: StreamId },
+    Finish {
+        stream: StreamId,
+    },
 }
 
 /// Why a block was not stored.
@@ -182,7 +221,9 @@ impl EdgeSession {
                 actions.push(Action::Deliver { stream, subscribe });
                 Ok(())
             }
-            other => Err(refusal(RefusalCode::Protocol, format!("a stream does not begin with {}", name(&other)))),
+            other => {
+                Err(refusal(RefusalCode::Protocol, format!("a stream does not begin with {}", name(&other))))
+            }
         }
     }
 
@@ -228,8 +269,7 @@ impl EdgeSession {
         actions: &mut Vec<Action>,
     ) {
         let OpenLane { topic, partition, class, .. } = open;
-        let lane =
-            Lane { topic, partition, class, producer, next_block: 0, unacknowledged: VecDeque::new() };
+        let lane = Lane { topic, partition, class, producer, next_block: 0, unacknowledged: VecDeque::new() };
         self.streams.insert(stream, Stream::Lane(lane));
         actions.push(Action::Send { stream, frame: Frame::LaneOpened(LaneOpened { producer }) });
     }
