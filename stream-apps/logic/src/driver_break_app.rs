@@ -5,7 +5,7 @@
 //! retraction. Nothing depends on a clock, so a replay of the partition sends the same records.
 //!
 //! Bounds: `max_subjects` times (`max_fixes` + 192) fixes of some 50 bytes, and a machine of some
-//! 700 bytes for every 64 of them. A truck that reports every 20 s fills 4,320 fixes a day: about
+//! 600 bytes for every 64 of them. A truck that reports every 20 s fills 4,320 fixes a day: about
 //! 0.3 MB for the default window of 24 hours.
 
 use fleet_events::{DriverAlert, GpsFix, VehicleId, VehicleKind};

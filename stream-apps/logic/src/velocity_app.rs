@@ -1,8 +1,8 @@
 //! The velocity app: fixes of one partition in, velocities out, keyed by vehicle and stamped with
 //! the later fix. A late fix sends again what it changes, under the same (vehicle, `ts`).
 //!
-//! Bounds: `max_vehicles` times (`max_fixes` + 192) fixes of some 150 bytes, and a machine of some
-//! 500 bytes for every 64 of them: 0.7 MB for a day of a truck that reports every 20 s.
+//! Bounds: `max_vehicles` times (`max_fixes` + 192) fixes of some 130 bytes, and a machine of some
+//! 600 bytes for every 64 of them: 0.6 MB for a day of a truck that reports every 20 s.
 
 use std::sync::Arc;
 

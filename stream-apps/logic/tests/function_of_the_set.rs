@@ -204,10 +204,25 @@ fn who_is_away_while_another_drives_does_not_drive() {
     // for either; only a silence without the other's fixes would look like more.
     assert_eq!(board(&fixes), Board::default());
 
-    let one: Vec<GpsFix> = fixes
-        .iter()
-        .filter(|fix| fix.driver_id.as_ref().is_some_and(|driver| driver.as_str() == "drv-1"))
-        .cloned()
-        .collect();
-    assert!(!board(&one).0.is_empty());
+    let of = |driver: &str| -> Vec<GpsFix> {
+        let drives = |fix: &&GpsFix| fix.driver_id.as_ref().is_some_and(|id| id.as_str() == driver);
+        fixes.iter().filter(drives).cloned().collect()
+    };
+    let (first, second) = (of("drv-1"), of("drv-2"));
+    assert!(!board(&first).0.is_empty());
+
+    // Whoever is heard of last learns when the other drove.
+    assert_eq!(board(&[first.clone(), second.clone()].concat()), Board::default());
+    assert_eq!(board(&[second, first].concat()), Board::default());
+}
+
+#[test]
+fn hours_under_a_name_are_not_the_vehicles() {
+    let mut fixes =
+        day(&[Leg::Drive(500), Leg::Relief, Leg::Drive(500), Leg::Relief, Leg::Drive(500)], 20, 9.0);
+    for fix in &mut fixes {
+        fix.driver_id = fix.driver_id.take().filter(|driver| driver.as_str() == "drv-2");
+    }
+    // The vehicle goes twice for under three hours without a name; the named hours between are a break.
+    assert_eq!(board(&fixes), Board::default());
 }
