@@ -33,6 +33,8 @@ pub enum CloseReason {
     SubscriptionIdentifier,
     SessionExpiryFromZero,
     ReadsNothing,
+    /// The store is behind with too many events.
+    StoreBehind,
     /// Not acknowledged, so that the client keeps what it sent.
     StoreFailed,
 }
@@ -57,7 +59,7 @@ impl CloseReason {
             Self::Qos2 => ReasonCode::QOS_NOT_SUPPORTED,
             Self::TopicAlias => ReasonCode::TOPIC_ALIAS_INVALID,
             Self::SubscriptionIdentifier => ReasonCode::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED,
-            Self::ReadsNothing | Self::StoreFailed => ReasonCode::QUOTA_EXCEEDED,
+            Self::ReadsNothing | Self::StoreBehind | Self::StoreFailed => ReasonCode::QUOTA_EXCEEDED,
         }
     }
 }
@@ -87,6 +89,7 @@ impl fmt::Display for CloseReason {
             }
             Self::SessionExpiryFromZero => f.write_str("it gave a session an expiry that had none"),
             Self::ReadsNothing => f.write_str("it does not read what it is sent"),
+            Self::StoreBehind => f.write_str("too many events wait for the store"),
             Self::StoreFailed => f.write_str("the store could not keep what it sent"),
         }
     }

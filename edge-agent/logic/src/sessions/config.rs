@@ -14,6 +14,8 @@ pub struct SessionsConfig {
     /// QoS 1 events of one connection that wait for the store, and the length of a session's window
     /// of re-deliveries: what may be re-sent is what may be unacknowledged.
     pub receive_maximum: u16,
+    /// Events of all connections, open and gone, that wait for the store.
+    pub max_uncommitted: usize,
     /// Told to version 5 clients; the codec enforces it.
     pub max_packet_bytes: u32,
     pub max_subscriptions: usize,
@@ -32,7 +34,8 @@ impl Default for SessionsConfig {
             max_sessions: 10_000,
             connect_timeout: Duration::from_secs(10),
             max_client_id_bytes: 256,
-            receive_maximum: 256, // more than any common client keeps in flight
+            receive_maximum: 256,    // more than any common client keeps in flight
+            max_uncommitted: 65_536, // 20 MB of fixes: beyond it the store is stuck, not slow
             max_packet_bytes: 256 * 1024,
             max_subscriptions: 64,
             max_outgoing_inflight: 32,

@@ -22,10 +22,11 @@
 //!
 //! **The retain flag** is accepted and passed on with the event; retained messages are kept nowhere.
 //!
-//! **Full?** Beyond the receive maximum a client is disconnected. QoS 0 events beyond the same number
-//! uncommitted are dropped and counted. Towards the client, QoS 0 is dropped and counted, QoS 1 from
-//! the downlink is `Deferred` (the downlink's store keeps it, `WantsDeliveries` asks for it again), and
-//! a client that reads nothing while its answers pile up is disconnected.
+//! **Full?** Beyond the receive maximum a client is disconnected, and beyond `max_uncommitted` of all
+//! clients whoever publishes next; QoS 0 events beyond either number are dropped and counted. Towards
+//! the client, QoS 0 is dropped and counted, QoS 1 from the downlink is `Deferred` (the downlink's store
+//! keeps it, `WantsDeliveries` asks for it again), and a client that reads nothing while its answers
+//! pile up is disconnected.
 
 mod action;
 mod close;

@@ -46,7 +46,8 @@ impl Sessions {
 
     fn publish_qos_0(&mut self, conn: ConnectionId, publish: Publish, actions: &mut Vec<Action>) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
-        if connection.qos0_uncommitted >= usize::from(self.config.receive_maximum) {
+        let many = connection.qos0_uncommitted >= usize::from(self.config.receive_maximum);
+        if many || self.waiting.len() >= self.config.max_uncommitted {
             self.counters.qos0_ingest_dropped += 1;
             return;
         }
@@ -69,6 +70,9 @@ impl Sessions {
             Arrival::IdInUse => return self.close(conn, CloseReason::PacketIdInUse, now, actions),
             _ if self.owed_count(conn) >= usize::from(self.config.receive_maximum) => {
                 return self.close(conn, CloseReason::ReceiveMaximumExceeded, now, actions); // [MQTT-3.3.4-7]
+            }
+            Arrival::New if self.waiting.len() >= self.config.max_uncommitted => {
+                return self.close(conn, CloseReason::StoreBehind, now, actions);
             }
             Arrival::New => {
                 let Some(token) = self.ingest(conn, publish, Some(hash), actions) else { return };

@@ -25,7 +25,7 @@ pub fn version_of(name: &str, agreed: ProtocolVersion) -> Option<ProtocolVersion
     if name.contains("before CONNECT") { None } else { Some(agreed) }
 }
 
-/// Runs a table: every vector whole, and every taken one cut at each byte and byte by byte.
+/// Runs a table: every vector whole, and every taken one cut at each byte.
 pub fn check(agreed: ProtocolVersion, table: &[(&str, &str, Expect)]) {
     let mut wrong = Vec::new();
     for (name, text, expect) in table {

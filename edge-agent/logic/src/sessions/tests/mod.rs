@@ -411,6 +411,30 @@ fn limits() {
 }
 
 #[test]
+fn a_client_that_comes_back_again_and_again_does_not_fill_the_memory() {
+    let mut script = vec![];
+    let inputs: Vec<[String; 5]> = (0..5_u64)
+        .map(|conn| {
+            [
+                format!("{conn} connects"),
+                format!("{conn} CONNECT v4 truck clean"),
+                format!("{conn} PUBLISH gps a q1 1"),
+                format!("{conn} PUBLISH gps b q1 2"),
+                format!("{conn} PUBLISH gps c q1 3"),
+            ]
+        })
+        .collect();
+    for inputs in &inputs[..4] {
+        script.extend(inputs.iter().map(|input| (input.as_str(), "*")));
+    }
+    script.push((&inputs[4][0], ""));
+    script.push((&inputs[4][1], "3 closes: its client id connected again; 4<CONNACK new 0x00"));
+    script.push(("4 PUBLISH gps a q0", ""));
+    script.push((&inputs[4][2], "4 closes: too many events wait for the store"));
+    check(&script);
+}
+
+#[test]
 fn an_id_in_use_does_not_carry_another_event() {
     check(&[
         ("1 connects", ""),

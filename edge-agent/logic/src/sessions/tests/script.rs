@@ -30,6 +30,7 @@ pub fn small_config() -> SessionsConfig {
     SessionsConfig {
         max_connections: 3,
         receive_maximum: 3,
+        max_uncommitted: 12,
         max_subscriptions: 2,
         max_client_id_bytes: 40,
         ..SessionsConfig::default()
