@@ -120,7 +120,7 @@ function drawCard() {
     ["speed", `${vehicle.speed_kmh.toFixed(0)} km/h`],
     ["heading", vehicle.heading_deg === undefined ? "–" : `${vehicle.heading_deg.toFixed(0)}°`],
     ["position", `${vehicle.lat.toFixed(5)}, ${vehicle.lon.toFixed(5)}`],
-    ["time of the fix", utc(vehicle.ts_ms)],
+    ["fix", utc(vehicle.ts_ms)],
     ["sent", `${age(ageOf(vehicle))} ago`],
   ]);
   const own = newestAlerts().filter((alert) => alert.vehicle === vehicle.id).slice(0, 3);

@@ -55,6 +55,7 @@ export class FleetMap {
       zoom: 5,
       minZoom: 2,
       maxZoom: 14,
+      zoomSnap: 0.25, // the first view fills the space beside the panels
       zoomControl: false,
       maxBounds: [[-80, -200], [85, 200]],
       attributionControl: false,
