@@ -34,7 +34,11 @@ mod stock {
         let listen = resolve(&args)?;
         let mut broker = Broker::new(config(listen));
         // The broker's threads never end by themselves; they end with the process.
-        std::thread::spawn(move || broker.start());
+        std::thread::spawn(move || {
+            if let Err(error) = broker.start() {
+                tracing::error!(%error, "the broker has stopped");
+            }
+        });
         service::serving(&format!("stock broker on {listen}; it acknowledges from memory"));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(service::stop_signal()).context("cannot listen for signals")

@@ -1,6 +1,6 @@
 //! `devices-sim replay`: recorded devices.
 
-use std::{fs::File, process::ExitCode};
+use std::{fs::File, io::Read, process::ExitCode};
 
 use anyhow::Context;
 use tracing::{info, warn};
@@ -23,8 +23,8 @@ pub fn run(args: ReplayArgs) -> anyhow::Result<ExitCode> {
         bytes <= FILE_BYTES_MAX,
         "{name} has {bytes} bytes, more than the {FILE_BYTES_MAX} that fit"
     );
-    let trace =
-        trace::read(file, &args.fleet, args.max_gap.0).with_context(|| format!("cannot replay {name}"))?;
+    let trace = trace::read(file.take(FILE_BYTES_MAX), &args.fleet, args.max_gap.0)
+        .with_context(|| format!("cannot replay {name}"))?;
     tell(&trace, &args);
     anyhow::ensure!(!trace.fixes.is_empty(), "{name} has no row that can be published");
     let Trace { fixes, devices, .. } = trace;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::Context;
-use fleet_events::Timestamp;
+use fleet_events::{Timestamp, VehicleId};
 use sim_logic::Publish;
 use tokio::{
     sync::{mpsc, watch},
@@ -68,6 +68,8 @@ struct Run {
     stop: watch::Sender<bool>,
     devices: JoinSet<()>,
     ticks: u64,
+    /// Nothing more will be published.
+    over: bool,
     drained: bool,
 }
 
@@ -86,8 +88,17 @@ impl Run {
             devices.spawn(mqtt::run(identity.clone(), link.mqtt.clone(), wiring));
         }
         let tally = Tally::new(plan.devices.len(), link.mqtt.to_string(), ledger);
-        let run =
-            Self { link: link.clone(), tally, reports, progress, stop, devices, ticks: 0, drained: false };
+        let run = Self {
+            link: link.clone(),
+            tally,
+            reports,
+            progress,
+            stop,
+            devices,
+            ticks: 0,
+            over: false,
+            drained: false,
+        };
         (run, Pace { speed_up: plan.speed_up, devices: queues, progress: told })
     }
 
@@ -144,6 +155,7 @@ impl Run {
             pacing.abort();
             let _ = pacing.await;
         }
+        self.over = true;
         outcome
     }
 
@@ -195,9 +207,9 @@ impl Run {
         }
         self.tally.flush()?;
         self.show_status(true)?;
-        let status = self.tally.status(*self.progress.borrow(), self.drained, true);
+        let status = self.tally.status(self.progress(), self.drained, true);
         if !self.link.status_json {
-            print_line(&format!("done: {status}"))?;
+            print_line(&format!("done: {status}"));
         }
         if self.tally.unreadable_alerts() > 0 {
             warn!(count = self.tally.unreadable_alerts(), "alerts came that no cab could read");
@@ -220,7 +232,7 @@ impl Run {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         tick.reset();
         loop {
-            if met(&self.tally, *self.progress.borrow()) {
+            if met(&self.tally, self.progress()) {
                 return Ok(true);
             }
             tokio::select! {
@@ -234,38 +246,41 @@ impl Run {
         }
     }
 
-    fn take(&mut self, report: Report) -> anyhow::Result<()> {
-        match self.tally.note(report)? {
-            Some(alert) if self.link.print_alerts => self.print_alert(&alert),
-            _ => Ok(()),
-        }
+    /// A simulation that has ended is not behind.
+    fn progress(&self) -> Progress {
+        let progress = *self.progress.borrow();
+        Progress { due: progress.due.filter(|_| !self.over), ..progress }
     }
 
-    fn print_alert(&self, alert: &Alert) -> anyhow::Result<()> {
-        // Escaped: a message from the network does not get to steer a terminal.
-        let line = format!("alert {} {} {}: {}", alert.ts, alert.kind, alert.alert_id, alert.message);
-        let line = line.escape_debug().to_string();
-        if self.link.status_json {
-            eprintln!("{line}");
-            return Ok(());
+    fn take(&mut self, report: Report) -> anyhow::Result<()> {
+        match self.tally.note(report)? {
+            Some((cab, alert)) if self.link.print_alerts => self.print_alert(&cab, &alert),
+            _ => {}
         }
-        print_line(&line)
+        Ok(())
+    }
+
+    fn print_alert(&self, cab: &VehicleId, alert: &Alert) {
+        let line = format!("alert {cab} {} {} {}: {}", alert.ts, alert.kind, alert.alert_id, alert.message);
+        // Escaped: a message from the network does not get to steer a terminal.
+        let line = line.escape_debug().to_string();
+        if self.link.status_json { eprintln!("{line}") } else { print_line(&line) }
     }
 
     fn show_status(&mut self, done: bool) -> anyhow::Result<()> {
-        let status = self.tally.status(*self.progress.borrow(), self.drained, done);
+        let status = self.tally.status(self.progress(), self.drained, done);
         self.ticks += 1;
         if self.link.status_json {
-            return print_line(&status.json()?);
-        }
-        if self.ticks.is_multiple_of(HUMAN_TICKS) && !done {
+            print_line(&status.json()?);
+        } else if self.ticks.is_multiple_of(HUMAN_TICKS) && !done {
             info!("{status}");
         }
         Ok(())
     }
 }
 
-fn print_line(line: &str) -> anyhow::Result<()> {
+fn print_line(line: &str) {
     let mut out = io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).context("standard output is closed")
+    // A reader that goes away is no reason to stop publishing.
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }

@@ -1,7 +1,7 @@
 //! The numbers of a run, made of what the devices report, and the line that shows them.
 
 use anyhow::Context;
-use fleet_events::Timestamp;
+use fleet_events::{Timestamp, VehicleId};
 use serde::Serialize;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -62,8 +62,8 @@ impl Tally {
         }
     }
 
-    /// Counts a report; answers with an alert that was not heard before.
-    pub fn note(&mut self, report: Report) -> anyhow::Result<Option<Alert>> {
+    /// Counts a report; answers with an alert that no cab had heard, and the cab.
+    pub fn note(&mut self, report: Report) -> anyhow::Result<Option<(VehicleId, Alert)>> {
         match report {
             Report::Connected => self.connected(),
             Report::Lost { reason } => {
@@ -80,9 +80,7 @@ impl Tally {
                 }
             }
             Report::Alert { vehicle_id, payload } => {
-                let alert = self.heard.hear(&payload);
-                return Ok(alert
-                    .map(|alert| Alert { alert_id: format!("{vehicle_id} {}", alert.alert_id), ..alert }));
+                return Ok(self.heard.hear(&payload).map(|alert| (vehicle_id, alert)));
             }
         }
         Ok(None)
@@ -168,7 +166,7 @@ impl std::fmt::Display for Status {
 mod tests {
     use super::*;
     use bytes::Bytes;
-    use fleet_events::{GpsFix, VehicleId};
+    use fleet_events::GpsFix;
 
     #[test]
     fn what_is_handed_out_and_not_acknowledged_is_owed() {

@@ -14,7 +14,8 @@ use sim_logic::{
 
 use crate::mqtt::Identity;
 
-const ROWS_MAX: usize = 5_000_000;
+/// The trace is held in memory, some 400 bytes a row.
+const ROWS_MAX: usize = 1_000_000;
 const VEHICLES_MAX: usize = 10_000;
 const SHOWN_BAD_ROWS: usize = 5;
 /// The fleet that is chosen by the vehicle's name.

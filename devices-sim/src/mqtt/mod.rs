@@ -15,7 +15,7 @@ use fleet_events::{
 };
 use rumqttc::{
     AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Outgoing, Packet, Publish, QoS, Request,
-    Subscribe, SubscribeReasonCode,
+    StateError, Subscribe, SubscribeReasonCode,
 };
 use sim_logic::Rng;
 use tokio::{
@@ -317,6 +317,7 @@ fn wall_clock() -> Timestamp {
 fn reason(error: &ConnectionError) -> String {
     match error {
         ConnectionError::Io(error) => error.to_string(),
+        ConnectionError::MqttState(StateError::ConnectionAborted) => "the broker hung up".to_owned(),
         ConnectionError::NetworkTimeout => "no answer".to_owned(),
         ConnectionError::ConnectionRefused(code) => format!("the broker refused the client: {code:?}"),
         error => error.to_string(),
