@@ -205,6 +205,9 @@ impl Run {
         if let Ok(outcome) = timeout(GOODBYE, goodbye).await {
             outcome?;
         }
+        while let Ok(report) = self.reports.try_recv() {
+            self.take(report)?;
+        }
         self.tally.flush()?;
         self.show_status(true)?;
         let status = self.tally.status(self.progress(), self.drained, true);
