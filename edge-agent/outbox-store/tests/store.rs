@@ -136,7 +136,7 @@ fn a_flipped_bit_is_never_a_crash_loop() {
     let path = folder.path().join("damaged.redb");
     let used = whole.iter().rposition(|byte| *byte != 0).unwrap();
     // The two headers byte by byte, the rest in steps that share no factor with a page.
-    let places = (0..320).step_by(23).chain((320..used).step_by(2017));
+    let places = (0..320).step_by(23).chain((320..used).step_by(20_011));
     for at in places {
         let mut bytes = whole.clone();
         bytes[at] ^= 1 << (at % 8);
