@@ -3,7 +3,6 @@
 
 use std::{sync::Arc, time::Instant};
 
-use anyhow::Context;
 use broker_logic::{
     cluster::{ClusterImage, Command, Layout},
     groups::{
@@ -162,7 +161,8 @@ async fn load(coordinator: &mut Coordinator, partition: &Partition) -> anyhow::R
         for batch in record_batch::batches(&bytes) {
             let (header, range) = batch?;
             for record in record_batch::decode_records(bytes.slice(range), MAX_BATCH_BYTES)? {
-                let key = record.key.context("a record without a key")?;
+                // Any client may write to the topic; what is no offset concerns nobody.
+                let key = record.key.unwrap_or_default();
                 if let Err(error) = coordinator.replay(key, record.value, Instant::now()) {
                     warn!(partition = %partition.id, offset = record.offset, %error, "skipped a record");
                 }

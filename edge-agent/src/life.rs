@@ -520,8 +520,10 @@ impl Cores {
                     };
                     self.follow_ups.push_back(FollowUp::Sessions(sessions::Input::Deliver(delivery)));
                 }
-                // The sessions drop it by themselves: they were told when it expires.
-                Action::Withdraw { .. } => {}
+                Action::Withdraw { delivery } => {
+                    let delivery_id = sessions::DeliveryId(delivery.0);
+                    self.follow_ups.push_back(FollowUp::Sessions(sessions::Input::Withdraw { delivery_id }));
+                }
             }
         }
     }

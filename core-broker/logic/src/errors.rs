@@ -4,6 +4,7 @@ use kafka_wire::ErrorCode;
 
 use crate::cluster::PlanError;
 use crate::groups::GroupError;
+use crate::replica::{AppendError, SequenceError};
 
 impl From<GroupError> for ErrorCode {
     fn from(error: GroupError) -> ErrorCode {
@@ -53,6 +54,21 @@ impl From<&PlanError> for ErrorCode {
             PlanError::InvalidAssignment { .. } => ErrorCode::InvalidReplicaAssignment,
             PlanError::InvalidConfig(_) => ErrorCode::InvalidConfig,
             PlanError::TopicIdInUse { .. } | PlanError::ProducerIdsExhausted => ErrorCode::UnknownServerError,
+        }
+    }
+}
+
+impl From<&AppendError> for ErrorCode {
+    fn from(error: &AppendError) -> ErrorCode {
+        match error {
+            AppendError::NotEnoughReplicas => ErrorCode::NotEnoughReplicas,
+            AppendError::TimedOut => ErrorCode::RequestTimedOut,
+            AppendError::ControlBatch => ErrorCode::InvalidRecord,
+            AppendError::Transactional => ErrorCode::InvalidTxnState,
+            AppendError::Sequence(SequenceError::FencedEpoch) => ErrorCode::InvalidProducerEpoch,
+            AppendError::Sequence(SequenceError::OutOfOrder) => ErrorCode::OutOfOrderSequenceNumber,
+            AppendError::Sequence(SequenceError::OldDuplicate) => ErrorCode::DuplicateSequenceNumber,
+            AppendError::LogFailed => ErrorCode::KafkaStorageError,
         }
     }
 }

@@ -30,7 +30,6 @@ use kafka_wire::{
 };
 use uuid::Uuid;
 
-use super::errors;
 use crate::broker::Shared;
 
 /// The first JoinGroup version whose new members are sent away with an id first (KIP-394).
@@ -118,7 +117,7 @@ pub async fn join(
                 .collect(),
             ..Default::default()
         },
-        Ok(Answer::Join(Err(no))) => refused(errors::group(no.error), no.member_id),
+        Ok(Answer::Join(Err(no))) => refused(ErrorCode::from(no.error), no.member_id),
         other => refused(unexpected(other), request.member_id),
     }
 }
@@ -141,7 +140,7 @@ pub async fn sync(shared: Arc<Shared>, request: SyncGroupRequest) -> SyncGroupRe
             ..Default::default()
         },
         Ok(Answer::Sync(Err(error))) => {
-            SyncGroupResponse { error_code: errors::group(error), ..Default::default() }
+            SyncGroupResponse { error_code: ErrorCode::from(error), ..Default::default() }
         }
         other => SyncGroupResponse { error_code: unexpected(other), ..Default::default() },
     }
@@ -155,7 +154,7 @@ pub async fn heartbeat(shared: Arc<Shared>, request: HeartbeatRequest) -> Heartb
         group_instance_id: request.group_instance_id,
     });
     let error_code = match ask(&shared, asked).await {
-        Ok(Answer::Heartbeat(result)) => result.err().map_or(ErrorCode::None, errors::group),
+        Ok(Answer::Heartbeat(result)) => result.err().map_or(ErrorCode::None, ErrorCode::from),
         other => unexpected(other),
     };
     HeartbeatResponse { error_code, ..Default::default() }
@@ -174,7 +173,7 @@ pub async fn leave(shared: Arc<Shared>, version: i16, request: LeaveGroupRequest
     let asked = Request::Leave(LeaveRequest { group_id: request.group_id, members });
     match ask(&shared, asked).await {
         Ok(Answer::Leave(Ok(left))) => {
-            let code = |result: Result<(), GroupError>| result.err().map_or(ErrorCode::None, errors::group);
+            let code = |result: Result<(), GroupError>| result.err().map_or(ErrorCode::None, ErrorCode::from);
             // Before members could leave together, the one member's error is the answer's.
             let error_code = match left.first() {
                 Some(only) if version < BATCHED_LEAVE_FROM => code(only.result),
@@ -188,7 +187,7 @@ pub async fn leave(shared: Arc<Shared>, version: i16, request: LeaveGroupRequest
             LeaveGroupResponse { error_code, members: members.collect(), ..Default::default() }
         }
         Ok(Answer::Leave(Err(error))) => {
-            LeaveGroupResponse { error_code: errors::group(error), ..Default::default() }
+            LeaveGroupResponse { error_code: ErrorCode::from(error), ..Default::default() }
         }
         other => LeaveGroupResponse { error_code: unexpected(other), ..Default::default() },
     }
@@ -242,7 +241,7 @@ pub async fn commit_offsets(
         Ok(Answer::CommitOffsets(results)) => {
             for (partition, result) in results {
                 if let Err(error) = result {
-                    set_error(&mut response, &partition, errors::group(error));
+                    set_error(&mut response, &partition, ErrorCode::from(error));
                 }
             }
             return response;
@@ -351,7 +350,7 @@ async fn fetched(
     partitions: Option<Vec<TopicPartition>>,
 ) -> Result<Vec<FetchedOffset>, ErrorCode> {
     match ask(shared, Request::FetchOffsets { group_id, partitions }).await {
-        Ok(Answer::FetchOffsets(result)) => result.map_err(errors::group),
+        Ok(Answer::FetchOffsets(result)) => result.map_err(ErrorCode::from),
         other => Err(unexpected(other)),
     }
 }

@@ -15,7 +15,6 @@ use kafka_wire::{
 };
 use tokio::sync::oneshot;
 
-use super::errors;
 use crate::{
     broker::Shared,
     clock,
@@ -169,7 +168,7 @@ async fn answer(shared: &Shared, index: i32, pending: Pending) -> PartitionProdu
                     leader_id: shared.me.0,
                     leader_epoch: partition.view().leader_epoch.0,
                 },
-                ..failed(errors::append(&error), Some(error.to_string()))
+                ..failed(ErrorCode::from(&error), Some(error.to_string()))
             },
         },
     }

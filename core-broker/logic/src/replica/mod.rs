@@ -11,6 +11,8 @@
 
 mod isr;
 mod producers;
+#[cfg(test)]
+mod tests;
 mod waiting;
 
 use kafka_wire::record_batch::BatchHeader;
