@@ -89,6 +89,7 @@ fn code(name: &str) -> RefusalCode {
     match name {
         "order" => RefusalCode::OutOfOrderSequence,
         "storage" => RefusalCode::StorageUnavailable,
+        "partition" => RefusalCode::UnknownPartition,
         "corrupt" => RefusalCode::CorruptBlock,
         "version" => RefusalCode::UnsupportedVersion,
         other => panic!("no such refusal: {other}"),
@@ -284,6 +285,24 @@ fn a_refusal_that_may_pass_is_waited_out() {
     check_sending(
         "the stream ends without a word",
         &[("closed 2", &[]), ("after 1", &["open 3 priority 2", "3: lane trucks_gps-0 Live producer 7"])],
+    );
+}
+
+#[test]
+fn a_partition_that_stays_unknown_is_an_alarm() {
+    check_sending(
+        "partition",
+        &[
+            ("refused 2 partition", &[]),
+            ("after 1", &["open 3 priority 2", "3: lane trucks_gps-0 Live producer 7"]),
+            ("refused 3 partition", &[]),
+            ("after 2", &["open 4 priority 2", "4: lane trucks_gps-0 Live producer 7"]),
+            ("refused 4 partition", &[]),
+            ("after 4", &["open 5 priority 2", "5: lane trucks_gps-0 Live producer 7"]),
+            ("refused 5 partition", &["ALARM lane 0 parked: UnknownPartition"]),
+            ("after 8", &["open 6 priority 2", "6: lane trucks_gps-0 Live producer 7"]),
+            ("opened 6 7", &["read 0 0+2"]),
+        ],
     );
 }
 

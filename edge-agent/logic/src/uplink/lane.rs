@@ -23,6 +23,9 @@ use crate::lane::{BlockNumber, LaneId, LaneKey, StoredLane, sequence_reached};
 
 /// Refused for good: a human must act, and until then the lane asks again, and drops nothing.
 const PARKED: Duration = Duration::from_secs(60);
+/// A topic that is just being made passes within this; later it is a mistake that a human must mend,
+/// such as events kept for partition 9 of a topic that turned out to have three.
+const PATIENCE: Duration = Duration::from_secs(8);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
@@ -283,6 +286,11 @@ impl Lane {
         let (in_flight, only_head) = (!self.in_flight.is_empty(), self.in_flight.len() == 1);
         self.rewind();
         if code.retry() {
+            use RefusalCode::{Unauthorized, UnknownPartition, UnknownTopic};
+            let by_hand = matches!(code, UnknownTopic | UnknownPartition | Unauthorized);
+            if by_hand && self.retry >= PATIENCE {
+                actions.push(Action::Alarm(Alarm::LaneParked { lane: self.id, code, message }));
+            }
             return self.wait_longer(now);
         }
         if code == RefusalCode::OutOfOrderSequence && in_flight {
