@@ -40,11 +40,24 @@ fn produced_records_are_a_slice_of_the_request() {
 
 #[test]
 fn seven_bytes_reserve_nothing() {
-    for claim in [i32::MAX, i32::MAX - 1, 1 << 30, -2, i32::MIN] {
+    let told = |version: u8, claim: i32| {
         let mut frame = BytesMut::new();
-        frame.put_slice(b"\x00\x03\x00\x01\x00\x00\x00\x07\xff\xff"); // Metadata 1
+        frame.put_slice(&[0, 3, 0, version]); // Metadata
+        frame.put_slice(b"\x00\x00\x00\x07\xff\xff");
         frame.put_i32(claim);
-        assert!(matches!(decode_request(frame.freeze()), Err(RequestError::Malformed { .. })));
+        match decode_request(frame.freeze()) {
+            Err(RequestError::Malformed { source, .. }) => source.to_string(),
+            other => panic!("{other:?}"),
+        }
+    };
+    for (version, claim, error) in [
+        (1, i32::MAX, "cut short: 2147483647 bytes needed, 0 there"),
+        (1, 1, "cut short: 1 bytes needed, 0 there"),
+        (1, -2, "length -2 is impossible"),
+        (1, i32::MIN, "length -2147483648 is impossible"),
+        (0, -1, "null is not allowed in this version"),
+    ] {
+        assert_eq!(told(version, claim), format!("MetadataRequest.topics: {error}"));
     }
 }
 

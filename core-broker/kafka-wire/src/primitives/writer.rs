@@ -151,3 +151,24 @@ fn checked_len(text: Option<&str>) -> Result<Option<u16>> {
         len => Ok(len.map(|len| len as u16)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tagged_field_holds_all_its_bytes() {
+        let large = Bytes::from(vec![9; SHARE_FROM_BYTES]);
+        let mut writer = Writer::new(0, true);
+        writer.put_shared(&large);
+        let tagged = writer.put_tagged(1, |writer| {
+            writer.put_shared(&large);
+            Ok(())
+        });
+        assert_eq!(tagged, Ok(()));
+        writer.put_shared(&large);
+        let expected = [&large[..], b"\x01\x80\x20", &large, &large].concat();
+        assert_eq!(writer.len(), expected.len());
+        assert_eq!(writer.into_chunks().concat(), expected);
+    }
+}
