@@ -1,6 +1,9 @@
 //! What a broker can be told: file, then environment, then flag. Each default carries its reason.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, bail};
 use certs::TlsFiles;
@@ -172,7 +175,7 @@ impl Config {
         Ok(config)
     }
 
-    pub fn data(&self) -> &std::path::Path {
+    pub fn data(&self) -> &Path {
         self.data.as_deref().expect("filled in by load")
     }
 }
@@ -194,5 +197,19 @@ impl Edge {
             None => service::data_home().context("no folder for certificates")?.join("certs"),
         };
         Ok(certs::development(&folder)?.broker)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The file documents the defaults, so it must say what they are.
+    #[test]
+    fn the_documented_file_is_the_default() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/config/core-broker.toml");
+        let documented = Config::load(Flags { config: Some(file), ..Flags::default() }).unwrap();
+        let default = Config::load(Flags::default()).unwrap();
+        assert_eq!(format!("{documented:#?}"), format!("{default:#?}"));
     }
 }

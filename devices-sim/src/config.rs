@@ -48,9 +48,8 @@ pub struct FleetArgs {
     /// Event time between two fixes of a truck
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = whole_seconds)]
     pub truck_interval: u32,
-    // A watch reports at 1 Hz; at 300 times real time five of them would be four fifths of all messages.
-    /// Event time between two fixes of a person; real watches: 1s
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = whole_seconds)]
+    /// Event time between two fixes of a person
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = whole_seconds)]
     pub person_interval: u32,
     /// Share of drivers who skip or shorten their break
     #[arg(long, value_name = "SHARE", default_value = "0.15", value_parser = share)]

@@ -178,3 +178,17 @@ impl Uplink {
         self.agent_id.clone().or_else(host).filter(|id| !id.is_empty()).unwrap_or_else(|| "edge-agent".into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The file documents the defaults, so it must say what they are.
+    #[test]
+    fn the_documented_file_is_the_default() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/config/edge-agent.toml");
+        let documented = Config::load(Flags { config: Some(file), ..Flags::default() }).unwrap();
+        let default = Config::load(Flags::default()).unwrap();
+        assert_eq!(format!("{documented:#?}"), format!("{default:#?}"));
+    }
+}

@@ -1,5 +1,5 @@
-// The live feed: Server-Sent Events that end after each batch of changes; the browser comes back with
-// the id of the last batch it saw. So an "error" is routine, and only silence means trouble.
+// The live feed: Server-Sent Events. A broken connection is the browser's to mend: it comes back with the
+// id of the last batch it saw and gets what it missed. So only silence means trouble.
 
 const SILENCE_MS = 12_000; // the server gives a sign of life every 5 s
 const REOPEN_MS = 2_000;

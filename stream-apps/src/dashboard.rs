@@ -23,6 +23,8 @@ pub struct Board {
     fleet: Mutex<Fleet>,
     /// The fleet's version; wakes the browsers that wait for a change.
     version: watch::Sender<u64>,
+    /// Ends the feeds, which would otherwise never end.
+    stopping: watch::Sender<bool>,
     link: Link,
 }
 
@@ -33,6 +35,7 @@ pub async fn run(bootstrap: &str, listen: &str) -> anyhow::Result<()> {
     let board = Arc::new(Board {
         fleet: Mutex::new(Fleet::new(now_ms())),
         version: watch::Sender::new(0),
+        stopping: watch::Sender::new(false),
         link: Link::default(),
     });
     let stop = Arc::new(AtomicBool::new(false));
@@ -41,10 +44,11 @@ pub async fn run(bootstrap: &str, listen: &str) -> anyhow::Result<()> {
         move || reader::run(&bootstrap, &board, &stop)
     });
     service::serving(&format!("dashboard: http://{} from {bootstrap}", socket.local_addr()?));
-    let served = axum::serve(socket, web::router(board)).with_graceful_shutdown(async {
+    let served = axum::serve(socket, web::router(Arc::clone(&board))).with_graceful_shutdown(async move {
         if let Err(error) = service::stop_signal().await {
             tracing::error!(%error, "cannot listen for signals");
         }
+        board.stopping.send_replace(true);
     });
     let served = served.await;
     stop.store(true, Ordering::Relaxed);

@@ -1,11 +1,11 @@
 //! The pages: the map's files from the binary, the feed, and the same data as plain JSON.
 //!
-//! The feed is Server-Sent Events in slices. Each answer waits for a change, carries all that changed
-//! since the browser's `Last-Event-ID`, and ends; the browser comes back after `retry`. So changes are
-//! batched by the retry time, nothing queues up for a browser that is slow or gone, and reconnecting
-//! is not a special case.
+//! The feed is Server-Sent Events: a snapshot, or all that changed since the browser's `Last-Event-ID`,
+//! then batches of changes. One batch at most waits for a browser: the next is made when that one has
+//! left, of all that changed meanwhile. So nothing queues up for a browser that is slow or gone.
 
 use std::{
+    convert::Infallible,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -15,6 +15,7 @@ use std::{
 
 use axum::{
     Json, Router,
+    body::Body,
     extract::{Path, State},
     http::{HeaderMap, HeaderName, StatusCode, header},
     response::{IntoResponse, Response},
@@ -22,6 +23,8 @@ use axum::{
 };
 use rust_embed::RustEmbed;
 use serde::Serialize;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 
 use super::{
     Board,
@@ -33,8 +36,10 @@ use super::{
 const BATCH: Duration = Duration::from_millis(250);
 /// A quiet feed gives this sign of life, so that a browser can tell quiet from dead.
 const HEARTBEAT: Duration = Duration::from_secs(5);
-/// Answers that wait at one time.
-const WAITING_MAX: usize = 256;
+/// A browser whose connection broke comes back after this.
+const RETRY: Duration = Duration::from_secs(1);
+/// Browsers that follow the feed at one time.
+const BROWSERS_MAX: usize = 256;
 
 /// Nothing but our own files runs in the page, and nothing else is fetched.
 const POLICY: &str = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'";
@@ -46,7 +51,7 @@ struct Files;
 #[derive(Clone)]
 struct Web {
     board: Arc<Board>,
-    waiting: Arc<AtomicUsize>,
+    browsers: Arc<AtomicUsize>,
 }
 
 pub fn router(board: Arc<Board>) -> Router {
@@ -57,7 +62,7 @@ pub fn router(board: Arc<Board>) -> Router {
         .route("/api/vehicles", get(vehicles))
         .route("/api/alerts", get(alerts))
         .route("/api/events", get(events))
-        .with_state(Web { board, waiting: Arc::default() })
+        .with_state(Web { board, browsers: Arc::default() })
 }
 
 fn file(path: &str) -> Response {
@@ -103,42 +108,69 @@ struct Slice {
 }
 
 async fn events(State(web): State<Web>, headers: HeaderMap) -> Response {
-    let Some(_place) = Place::take(&web.waiting) else {
-        return (StatusCode::SERVICE_UNAVAILABLE, "too many browsers wait already\n").into_response();
+    let Some(place) = Place::take(&web.browsers) else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "too many browsers follow already\n").into_response();
     };
     let seen = headers.get(HeaderName::from_static("last-event-id")).and_then(|id| id.to_str().ok());
-    let since = seen.and_then(|id| web.board.fleet().since(id));
-    if let Some(since) = since {
-        let mut version = web.board.version.subscribe();
-        // Either a change or the time for a sign of life; the answer is the same.
-        let _ = tokio::time::timeout(HEARTBEAT, version.wait_for(|version| *version > since)).await;
-    }
-    let body = {
-        let fleet = web.board.fleet();
-        // What was seen may have become too old while this waited.
-        let since = seen.and_then(|id| fleet.since(id));
-        let slice = Slice {
-            now_ms: now_ms(),
-            is_snapshot: since.is_none(),
-            are_brokers_up: web.board.link.is_up(),
-            view: fleet.view(since.unwrap_or(0)),
-        };
-        let data = serde_json::to_string(&slice).unwrap_or_default();
-        format!("retry: {}\nid: {}\ndata: {data}\n\n", BATCH.as_millis(), fleet.event_id())
-    };
+    let seen = seen.map(str::to_owned);
+    let (slices, stream) = mpsc::channel(1);
+    tokio::spawn(feed(web.board, seen, slices, place));
     let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
-    (headers, body).into_response()
+    (headers, Body::from_stream(ReceiverStream::new(stream))).into_response()
 }
 
-/// A place among the answers that wait; given back when the answer is done or the browser is gone.
+/// Until the browser goes or the dashboard stops.
+async fn feed(
+    board: Arc<Board>,
+    mut seen: Option<String>,
+    slices: mpsc::Sender<Result<String, Infallible>>,
+    _place: Place,
+) {
+    let mut stopping = board.stopping.subscribe();
+    let mut version = board.version.subscribe();
+    loop {
+        let (event, id, at) = batch(&board, seen.as_deref());
+        let sent = async {
+            slices.send(Ok(event)).await?;
+            tokio::time::sleep(BATCH).await;
+            // Either a change or the time for a sign of life; the answer is the same.
+            let _ = tokio::time::timeout(HEARTBEAT, version.wait_for(|version| *version > at)).await;
+            Ok::<(), mpsc::error::SendError<_>>(())
+        };
+        tokio::select! {
+            sent = sent => if sent.is_err() { return },
+            () = slices.closed() => return,
+            _ = stopping.wait_for(|stop| *stop) => return,
+        }
+        seen = Some(id);
+    }
+}
+
+/// What changed since the event `seen`, or a snapshot where that is none or too old: the event, its id,
+/// and the version that it shows.
+fn batch(board: &Board, seen: Option<&str>) -> (String, String, u64) {
+    let fleet = board.fleet();
+    let since = seen.and_then(|id| fleet.since(id));
+    let slice = Slice {
+        now_ms: now_ms(),
+        is_snapshot: since.is_none(),
+        are_brokers_up: board.link.is_up(),
+        view: fleet.view(since.unwrap_or(0)),
+    };
+    let data = serde_json::to_string(&slice).unwrap_or_default();
+    let id = fleet.event_id().to_string();
+    (format!("retry: {}\nid: {id}\ndata: {data}\n\n", RETRY.as_millis()), id, fleet.version())
+}
+
+/// A place among the browsers that follow; given back when this one is gone.
 struct Place(Arc<AtomicUsize>);
 
 impl Place {
-    fn take(waiting: &Arc<AtomicUsize>) -> Option<Place> {
-        let taken = waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
-            (count < WAITING_MAX).then_some(count + 1)
+    fn take(browsers: &Arc<AtomicUsize>) -> Option<Place> {
+        let taken = browsers.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
+            (count < BROWSERS_MAX).then_some(count + 1)
         });
-        taken.is_ok().then(|| Place(Arc::clone(waiting)))
+        taken.is_ok().then(|| Place(Arc::clone(browsers)))
     }
 }
 
@@ -154,11 +186,11 @@ mod tests {
 
     #[test]
     fn a_place_is_given_back_and_there_are_only_so_many() {
-        let waiting = Arc::default();
-        let places: Vec<Place> = std::iter::from_fn(|| Place::take(&waiting)).collect();
-        assert_eq!(places.len(), WAITING_MAX);
+        let browsers = Arc::default();
+        let places: Vec<Place> = std::iter::from_fn(|| Place::take(&browsers)).collect();
+        assert_eq!(places.len(), BROWSERS_MAX);
         drop(places);
-        assert!(Place::take(&waiting).is_some());
+        assert!(Place::take(&browsers).is_some());
     }
 
     #[test]
