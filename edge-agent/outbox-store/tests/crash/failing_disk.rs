@@ -1,12 +1,12 @@
 //! A disk that is full or broken: a clear error, and nothing that was acknowledged is gone.
 
-use outbox_store::{Op, Store, StoreConfig, StoreError};
+use outbox_store::{MemDisk, Op, Store, StoreConfig, StoreError};
 
-use crate::{chance::Chance, disk::Disk, model::Model};
+use crate::{chance::Chance, model::Model};
 
 #[test]
 fn a_full_disk_is_named_and_everything_acknowledged_survives_it() {
-    let disk = Disk::default();
+    let disk = MemDisk::default();
     let (mut store, _) = Store::open_on(disk.clone(), &StoreConfig::default()).unwrap();
     disk.limit(Some(disk.length() + 200_000));
     let (mut chance, mut model) = (Chance(5), Model::default());
@@ -32,7 +32,7 @@ fn a_full_disk_is_named_and_everything_acknowledged_survives_it() {
 
 #[test]
 fn after_a_failed_write_the_store_refuses_until_it_is_opened_again() {
-    let disk = Disk::default();
+    let disk = MemDisk::default();
     let (mut store, _) = Store::open_on(disk.clone(), &StoreConfig::default()).unwrap();
     let (mut chance, mut model) = (Chance(6), Model::default());
     let first = model.next_batch(&mut chance);
@@ -48,7 +48,7 @@ fn after_a_failed_write_the_store_refuses_until_it_is_opened_again() {
     drop(store);
     assert!(matches!(reader.read_blocks(0, 0, 1, 1), Err(StoreError::Closed)));
 
-    let revived = Disk::new(disk.durable(), None, 6);
+    let revived = MemDisk::new(disk.durable(), None, 6);
     let (store, loaded) = Store::open_on(revived, &StoreConfig::default()).unwrap();
     assert_eq!(Model::of(&store, &loaded), model);
 }

@@ -2,7 +2,6 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // tests of a storage crate
 
 mod chance;
-mod disk;
 mod failing_disk;
 mod model;
 mod model_test;

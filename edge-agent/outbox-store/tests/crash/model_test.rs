@@ -1,16 +1,16 @@
 //! A plain map is the whole specification of a run without accidents.
 
-use outbox_store::{Store, StoreConfig};
+use outbox_store::{MemDisk, Store, StoreConfig};
 use proptest::prelude::*;
 
-use crate::{chance::Chance, disk::Disk, model::Model};
+use crate::{chance::Chance, model::Model};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn says_after_any_run_and_reopen_what_a_plain_map_would(seed in any::<u64>(), commits in 1usize..30) {
-        let disk = Disk::default();
+        let disk = MemDisk::default();
         let (mut chance, mut model) = (Chance(seed), Model::default());
         let (mut store, _) = Store::open_on(disk.clone(), &StoreConfig::default()).unwrap();
         for _ in 0..commits {

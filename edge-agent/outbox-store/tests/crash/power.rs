@@ -1,12 +1,8 @@
 //! The power goes at every sync of a run; what was committed is there, and nothing half.
 
-use outbox_store::{OpenError, Store, StoreConfig, StoreError};
+use outbox_store::{Cut, MemDisk, OpenError, Store, StoreConfig, StoreError};
 
-use crate::{
-    chance::Chance,
-    disk::{Cut, Disk},
-    model::Model,
-};
+use crate::{chance::Chance, model::Model};
 
 const COMMITS: usize = 30;
 
@@ -19,7 +15,7 @@ struct Ran {
 }
 
 /// Runs the script until it ends or the power goes.
-fn run(disk: &Disk, seed: u64) -> Ran {
+fn run(disk: &MemDisk, seed: u64) -> Ran {
     let mut chance = Chance(seed);
     let mut acknowledged = Model::default();
     let Ok((mut store, _)) = Store::open_on(disk.clone(), &StoreConfig::default()) else {
@@ -40,9 +36,9 @@ fn run(disk: &Disk, seed: u64) -> Ran {
 }
 
 fn check(seed: u64, cut: Cut) {
-    let disk = Disk::new(Vec::new(), Some(cut), seed);
+    let disk = MemDisk::new(Vec::new(), Some(cut), seed);
     let ran = run(&disk, seed);
-    let revived = Disk::new(disk.durable(), None, seed);
+    let revived = MemDisk::new(disk.durable(), None, seed);
     let (mut store, loaded) = match Store::open_on(revived, &StoreConfig::default()) {
         Err(OpenError::Damaged(_)) if !ran.made => return,
         result => result.unwrap_or_else(|error| panic!("seed {seed}, {cut:?}: does not open: {error}")),
@@ -60,7 +56,7 @@ fn check(seed: u64, cut: Cut) {
 #[test]
 fn a_power_cut_at_any_sync_loses_nothing_committed_and_leaves_nothing_half() {
     for seed in 1..=4 {
-        let disk = Disk::new(Vec::new(), None, seed);
+        let disk = MemDisk::new(Vec::new(), None, seed);
         run(&disk, seed);
         let syncs = disk.syncs();
         assert!(syncs > COMMITS as u64, "every commit must sync");
@@ -74,12 +70,12 @@ fn a_power_cut_at_any_sync_loses_nothing_committed_and_leaves_nothing_half() {
 #[test]
 fn a_second_power_cut_during_the_recovery_loses_nothing_either() {
     for seed in 11..=14 {
-        let disk = Disk::new(Vec::new(), Some(Cut::Before(25)), seed);
+        let disk = MemDisk::new(Vec::new(), Some(Cut::Before(25)), seed);
         let ran = run(&disk, seed);
         for sync in 1..=4 {
-            let revived = Disk::new(disk.durable(), Some(Cut::Before(sync)), seed);
+            let revived = MemDisk::new(disk.durable(), Some(Cut::Before(sync)), seed);
             let _ = Store::open_on(revived.clone(), &StoreConfig::default());
-            let again = Disk::new(revived.durable(), None, seed);
+            let again = MemDisk::new(revived.durable(), None, seed);
             let (store, loaded) = Store::open_on(again, &StoreConfig::default()).expect("opens");
             let found = Model::of(&store, &loaded);
             assert!(found == ran.acknowledged || found == ran.in_doubt, "seed {seed}, sync {sync}");
