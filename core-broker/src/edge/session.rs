@@ -189,32 +189,32 @@ async fn prepare(shared: &Shared, wanted: Vec<TopicWanted>) -> Vec<TopicInfo> {
 
 async fn read(stream: StreamId, mut receive: RecvStream, mailbox: mpsc::Sender<Input>) {
     let mut buffer = BytesMut::new();
-    let last = 'reading: loop {
+    loop {
         match uplink_wire::decode(&mut buffer) {
             Ok(Some(frame)) => {
                 if mailbox.send(Input::Frame { stream, frame }).await.is_err() {
                     return;
                 }
-                continue 'reading;
+                continue;
             }
             Ok(None) => {}
-            Err(error) => break Input::Malformed { stream, reason: error.to_string() },
+            Err(error) => {
+                let _ = mailbox.send(Input::Malformed { stream, reason: error.to_string() }).await;
+                // Nothing more will be read from it; the refusal is on its way.
+                let _ = receive.stop(VarInt::from_u32(1));
+                break;
+            }
         }
         match receive.read_chunk(64 << 10, true).await {
             Ok(Some(chunk)) => buffer.extend_from_slice(&chunk.bytes),
-            Ok(None) => break Input::StreamClosed { stream },
+            Ok(None) => break,
             Err(error) => {
                 debug!(stream, %error, "stream ended");
-                break Input::StreamClosed { stream };
+                break;
             }
         }
-    };
-    let malformed = matches!(last, Input::Malformed { .. });
-    let _ = mailbox.send(last).await;
-    if malformed {
-        // Nothing more will be read from it; the refusal is on its way.
-        let _ = receive.stop(VarInt::from_u32(1));
     }
+    let _ = mailbox.send(Input::StreamClosed { stream }).await;
 }
 
 async fn write(mut send: SendStream, mut frames: mpsc::Receiver<Frame>) {

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 /// Runs Longhaul on this machine: a broker, an edge agent, the stream apps, a simulated fleet, a dashboard.
 #[derive(Debug, clap::Parser)]
-#[command(name = "deploy/demo", version)]
+#[command(name = "deploy/demo", bin_name = "deploy/demo", version)]
 pub struct Args {
     /// Stop by itself after so many seconds; the exit code says whether every acknowledged fix is stored
     /// exactly once [default: until Ctrl-C]

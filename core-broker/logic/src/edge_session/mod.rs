@@ -3,6 +3,9 @@
 //! The shell reads frames and feeds them with the stream they came on; every effect is an action. Acks
 //! of a lane leave in the order of its blocks, each only after the leader said that the block is synced.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
