@@ -89,6 +89,12 @@ impl Writer {
     /// The answers that arrived within `wait`.
     pub fn deliveries(&self, wait: Duration) -> Vec<Delivery> {
         self.producer.poll(wait);
+        // A poll that may not wait brings the answers to one batch, and every partition has its own.
+        let mut arrived = 0;
+        while arrived < self.producer.context().arrived().len() {
+            arrived = self.producer.context().arrived().len();
+            self.producer.poll(Duration::ZERO);
+        }
         std::mem::take(&mut *self.producer.context().arrived())
     }
 
