@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     config::Config,
-    controller::{self, Controller, ControllerError, Host},
+    controller::{self, Controller, ControllerError, Host, Metadata},
     edge,
     groups::{self, Groups},
     kafka,
@@ -68,6 +68,7 @@ impl Shared {
 /// Serves until SIGINT or SIGTERM.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let data = config.data().to_path_buf();
+    service::raise_file_limit();
     service::writable_folder(&data)?;
     let _lock = lock(&data)?;
     let me = BrokerId(config.broker.node_id);
@@ -81,9 +82,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let partitions = Partitions::default();
     let host =
         Host { me, logs: data.join("logs"), partitions: partitions.clone(), writer: log_writer.clone() };
-    let (controller, image) = controller::start(&data.join("metadata"), Limits::default(), host).await?;
-    register(&controller, &image, me, endpoints).await?;
-    let cluster_id = image.borrow().cluster_id().unwrap_or_default().to_owned();
+    let mut metadata = Metadata::open(&data.join("metadata"), Limits::default())?;
+    // Registered before its partitions are opened: each registration begins a new leader epoch.
+    register(&mut metadata, me, endpoints)?;
+    let cluster_id = metadata.image.cluster_id().unwrap_or_default().to_owned();
+    let (controller, image) = controller::start(metadata, host).await?;
 
     let groups = groups::start(&config.groups, partitions.clone(), image.clone(), controller.clone());
     let producer_ids = ProducerIds::new(me, controller.clone());
@@ -109,25 +112,20 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn register(
-    controller: &Controller,
-    image: &watch::Receiver<Arc<ClusterImage>>,
-    me: BrokerId,
-    endpoints: Vec<Endpoint>,
-) -> anyhow::Result<()> {
-    if image.borrow().cluster_id().is_none() {
+fn register(metadata: &mut Metadata, me: BrokerId, endpoints: Vec<Endpoint>) -> anyhow::Result<()> {
+    if metadata.image.cluster_id().is_none() {
         let cluster_id = Uuid::new_v4().simple().to_string();
         info!(cluster_id, "a new cluster");
-        controller.run(Command::FormatCluster { cluster_id }).await?;
-    } else if image.borrow().broker(me).is_none() {
-        let known: Vec<String> = image.borrow().brokers().map(|broker| broker.id.to_string()).collect();
+        metadata.execute(&Command::FormatCluster { cluster_id })?;
+    } else if metadata.image.broker(me).is_none() {
+        let known: Vec<String> = metadata.image.brokers().map(|broker| broker.id.to_string()).collect();
         bail!(
             "this data folder belongs to node {}, not to node {me}: set node_id, or give another folder",
             known.join(", ")
         );
     }
     let incarnation = Uuid::new_v4();
-    controller.run(Command::RegisterBroker { id: me, incarnation, endpoints, rack: None }).await?;
+    metadata.execute(&Command::RegisterBroker { id: me, incarnation, endpoints, rack: None })?;
     Ok(())
 }
 

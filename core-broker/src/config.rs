@@ -169,6 +169,14 @@ impl Config {
         if config.data.is_none() {
             config.data = Some(service::data_home()?.join("core-broker"));
         }
+        for listener in &config.listener {
+            if listener.address.ip().is_unspecified() && listener.advertised.is_none() {
+                bail!(
+                    "the listener {} takes every address, but clients must be told one: set advertised = \"HOST:PORT\"",
+                    listener.address
+                );
+            }
+        }
         if config.broker.node_id < 0 {
             bail!("node_id is {}, but the id of a broker is 0 or more", config.broker.node_id);
         }

@@ -63,35 +63,73 @@ pub struct Host {
 }
 
 struct Loop {
-    log: Log<RealDisk>,
-    image: ClusterImage,
-    limits: Limits,
+    metadata: Metadata,
     host: Host,
     published: watch::Sender<Arc<ClusterImage>>,
 }
 
-/// Reads the metadata log and hosts every partition that it gives to this broker.
-pub async fn start(
-    folder: &Path,
+/// The metadata as the log has it, before anybody is served.
+pub struct Metadata {
+    log: Log<RealDisk>,
+    pub image: ClusterImage,
     limits: Limits,
+}
+
+/// Hosts every partition that the metadata give to this broker, then takes commands.
+pub async fn start(
+    metadata: Metadata,
     host: Host,
 ) -> anyhow::Result<(Controller, watch::Receiver<Arc<ClusterImage>>)> {
-    let (log, image) = load(folder).with_context(|| format!("the metadata log in {}", folder.display()))?;
-    for topic in image.topics() {
+    for topic in metadata.image.topics() {
         for (partition, state) in topic.partitions() {
             let record = PartitionRecord { topic_id: topic.topic_id, partition, state: state.clone() };
-            host.open(&image, &record).await?;
+            host.open(&metadata.image, &record).await?;
         }
     }
-    let (published, receiver) = watch::channel(Arc::new(image.clone()));
+    let (published, receiver) = watch::channel(Arc::new(metadata.image.clone()));
     let (queue, commands) = mpsc::channel(QUEUE);
-    let controller = Loop { log, image, limits, host, published };
+    let controller = Loop { metadata, host, published };
     let runtime = tokio::runtime::Handle::current();
     std::thread::Builder::new()
         .name("controller".into())
         .spawn(move || runtime.block_on(controller.run(commands)))
         .context("cannot start a thread")?;
     Ok((Controller { queue }, receiver))
+}
+
+impl Metadata {
+    /// Reads the metadata log.
+    pub fn open(folder: &Path, limits: Limits) -> anyhow::Result<Self> {
+        let (log, image) =
+            load(folder).with_context(|| format!("the metadata log in {}", folder.display()))?;
+        Ok(Self { log, image, limits })
+    }
+
+    /// Plans, makes durable, applies.
+    pub fn execute(&mut self, command: &Command) -> Result<Vec<Record>, ControllerError> {
+        let records = self.image.plan(command, &self.limits)?;
+        if records.is_empty() {
+            return Ok(records);
+        }
+        self.write(&records).map_err(|error| ControllerError::Log(format!("{error:#}")))?;
+        for record in &records {
+            self.image.apply(record).map_err(|error| ControllerError::Log(error.to_string()))?;
+        }
+        Ok(records)
+    }
+
+    /// One batch: all of a command's records or none survive a crash.
+    fn write(&mut self, records: &[Record]) -> anyhow::Result<()> {
+        let mut encoder = RecordsEncoder::new();
+        for record in records {
+            encoder.push(clock::now_ms(), None, Some(&record.encode()), &[]);
+        }
+        let mut batch = record_batch::assemble(&encoder.finish(Compression::None)?, Producer::NONE);
+        record_batch::set_base_offset_and_epoch(&mut batch, self.log.log_end(), 0);
+        self.log.append(&batch)?;
+        self.log.sync()?;
+        Ok(())
+    }
 }
 
 fn load(folder: &Path) -> anyhow::Result<(Log<RealDisk>, ClusterImage)> {
@@ -128,44 +166,24 @@ impl Loop {
             let result = self.execute(&command).await;
             let _ = answer.send(result);
         }
-        if let Err(error) = self.log.close() {
+        if let Err(error) = self.metadata.log.close() {
             error!(%error, "could not close the metadata log");
         }
     }
 
     async fn execute(&mut self, command: &Command) -> Result<Vec<Record>, ControllerError> {
-        let records = self.image.plan(command, &self.limits)?;
-        if records.is_empty() {
-            return Ok(records);
-        }
-        self.write(&records).map_err(|error| ControllerError::Log(format!("{error:#}")))?;
-        for record in &records {
-            self.image.apply(record).map_err(|error| ControllerError::Log(error.to_string()))?;
-        }
+        let records = self.metadata.execute(command)?;
         for record in &records {
             if let Record::Partition(partition) = record {
-                let opened = self.host.open(&self.image, partition).await;
+                let opened = self.host.open(&self.metadata.image, partition).await;
                 opened.map_err(|error| ControllerError::Log(format!("{error:#}")))?;
             }
             if let Record::Topic { name, .. } = record {
                 info!(topic = name, "topic created");
             }
         }
-        self.published.send_replace(Arc::new(self.image.clone()));
+        self.published.send_replace(Arc::new(self.metadata.image.clone()));
         Ok(records)
-    }
-
-    /// One batch: all of a command's records or none survive a crash.
-    fn write(&mut self, records: &[Record]) -> anyhow::Result<()> {
-        let mut encoder = RecordsEncoder::new();
-        for record in records {
-            encoder.push(clock::now_ms(), None, Some(&record.encode()), &[]);
-        }
-        let mut batch = record_batch::assemble(&encoder.finish(Compression::None)?, Producer::NONE);
-        record_batch::set_base_offset_and_epoch(&mut batch, self.log.log_end(), 0);
-        self.log.append(&batch)?;
-        self.log.sync()?;
-        Ok(())
     }
 }
 

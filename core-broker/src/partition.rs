@@ -27,7 +27,8 @@ pub struct View {
 #[derive(Clone)]
 pub struct Partition {
     pub id: TopicPartition,
-    pub reader: LogReader<RealDisk>,
+    /// Another after the log was opened again.
+    pub(crate) log: watch::Receiver<LogReader<RealDisk>>,
     pub view: watch::Receiver<View>,
     pub(crate) slot: usize,
     pub(crate) writer: mpsc::Sender<Command>,
@@ -52,6 +53,10 @@ impl Partition {
         receiver
     }
 
+    pub fn reader(&self) -> LogReader<RealDisk> {
+        self.log.borrow().clone()
+    }
+
     pub fn view(&self) -> View {
         *self.view.borrow()
     }
@@ -65,7 +70,7 @@ impl Partition {
         at_least_one: bool,
     ) -> Result<Bytes, ReadError> {
         let end = self.view().high_watermark;
-        let reader = self.reader.clone();
+        let reader = self.reader();
         blocking(move || reader.read(offset.0, end.0, max_bytes, at_least_one)).await
     }
 }

@@ -11,7 +11,7 @@ use broker_logic::{
     replica::{Acks, Action, AppendError, InSync, Input, Opened, Producers, Replica},
 };
 use bytes::Bytes;
-use commit_log::{Log, LogConfig, LogError, RealDisk};
+use commit_log::{Log, LogConfig, LogError, LogReader, RealDisk};
 use kafka_wire::record_batch::{self, BatchHeader};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, warn};
@@ -27,6 +27,9 @@ const QUEUE: usize = 4096;
 /// Bytes written before a sync is due although more are waiting, so that the first of a long queue is
 /// not kept waiting by the last.
 const MAX_GROUP_BYTES: usize = 32 << 20;
+
+/// A log whose disk was full is opened again after this long.
+const REOPEN_MS: i64 = 1_000;
 
 /// Forgotten producers and expired waits are looked for this often at the latest.
 const MAX_IDLE: Duration = Duration::from_secs(60);
@@ -80,14 +83,23 @@ struct Writer {
 }
 
 struct Hosted {
-    id: TopicPartition,
+    open: OpenPartition,
     log: Log<RealDisk>,
+    readers: watch::Sender<LogReader<RealDisk>>,
     replica: Replica,
     view: watch::Sender<View>,
     /// Producers that wait for their answer, by token.
     answers: BTreeMap<u64, oneshot::Sender<AppendResult>>,
     next_token: u64,
     unsynced: bool,
+    /// The disk was full; then the log is opened again.
+    reopen_at_ms: Option<i64>,
+}
+
+/// How a log was found: what a replica goes on from.
+struct Found {
+    log: Log<RealDisk>,
+    replica: Replica,
 }
 
 impl Writer {
@@ -121,6 +133,7 @@ impl Writer {
             }
             self.sync();
             self.tick();
+            self.reopen();
         }
         self.sync();
         self.close();
@@ -134,14 +147,35 @@ impl Writer {
     }
 
     fn open(&mut self, open: OpenPartition) -> Result<Partition, LogError> {
+        let Found { log, replica } = self.find(&open)?;
+        let (view, view_receiver) = watch::channel(view_of(&replica));
+        let (readers, log_receiver) = watch::channel(log.reader());
+        let partition = Partition {
+            id: open.id.clone(),
+            log: log_receiver,
+            view: view_receiver,
+            slot: self.hosted.len(),
+            writer: self.handle.upgrade().expect("whoever asks to open holds a sender"),
+        };
+        self.hosted.push(Hosted {
+            open,
+            log,
+            readers,
+            replica,
+            view,
+            answers: BTreeMap::new(),
+            next_token: 0,
+            unsynced: false,
+            reopen_at_ms: None,
+        });
+        Ok(partition)
+    }
+
+    /// Opens the log and takes stock: what it holds is synced, and its headers say what producers sent.
+    fn find(&self, open: &OpenPartition) -> Result<Found, LogError> {
         let config =
             LogConfig { segment_bytes: self.segment_bytes, ..LogConfig::new(open.topic_id.0.into_bytes()) };
         let (log, recovered) = Log::open(RealDisk, &open.folder, config)?;
-        let mut producers = Producers::default();
-        for header in log.reader().headers(recovered.log_start) {
-            let header = header?;
-            producers.remember(&header, Offset(header.base_offset), header.max_timestamp);
-        }
         if recovered.truncated_bytes > 0 {
             warn!(partition = %open.id, bytes = recovered.truncated_bytes,
                 "cut an unfinished write off the end of the log");
@@ -149,32 +183,40 @@ impl Writer {
         if let Some(corruption) = &recovered.corruption {
             error!(partition = %open.id, ?corruption, "the log is damaged");
         }
+        let mut producers = Producers::default();
+        for header in log.reader().headers(recovered.log_start) {
+            let header = header?;
+            producers.remember(&header, Offset(header.base_offset), header.max_timestamp);
+        }
         let opened =
             Opened { log_start: Offset(recovered.log_start), log_end: Offset(recovered.log_end), producers };
-        let in_sync = InSync::new(self.me, open.in_sync, open.min_in_sync);
-        let replica = Replica::leader(self.me, open.leader_epoch, in_sync, opened);
-        let (view, view_receiver) = watch::channel(View {
-            leader_epoch: open.leader_epoch,
-            log_start: replica.log_start(),
-            high_watermark: replica.high_watermark(),
-        });
-        let partition = Partition {
-            id: open.id.clone(),
-            reader: log.reader(),
-            view: view_receiver,
-            slot: self.hosted.len(),
-            writer: self.handle.upgrade().expect("whoever asks to open holds a sender"),
-        };
-        self.hosted.push(Hosted {
-            id: open.id,
-            log,
-            replica,
-            view,
-            answers: BTreeMap::new(),
-            next_token: 0,
-            unsynced: false,
-        });
-        Ok(partition)
+        let in_sync = InSync::new(self.me, open.in_sync.iter().copied(), open.min_in_sync);
+        Ok(Found { log, replica: Replica::leader(self.me, open.leader_epoch, in_sync, opened) })
+    }
+
+    /// A disk that was full may have room again.
+    fn reopen(&mut self) {
+        let now_ms = clock::now_ms();
+        for slot in 0..self.hosted.len() {
+            if self.hosted[slot].reopen_at_ms.is_none_or(|at| at > now_ms) {
+                continue;
+            }
+            let found = self.find(&self.hosted[slot].open);
+            let hosted = &mut self.hosted[slot];
+            match found {
+                Ok(Found { log, replica }) => {
+                    warn!(partition = %hosted.open.id, log_end = %replica.log_end(), "the log was opened again");
+                    hosted.readers.send_replace(log.reader());
+                    hosted.view.send_replace(view_of(&replica));
+                    (hosted.log, hosted.replica) = (log, replica);
+                    hosted.reopen_at_ms = None;
+                }
+                Err(error) => {
+                    error!(partition = %hosted.open.id, %error, "the log cannot be opened again yet");
+                    hosted.reopen_at_ms = Some(now_ms + REOPEN_MS);
+                }
+            }
+        }
     }
 
     fn sync(&mut self) {
@@ -195,9 +237,17 @@ impl Writer {
     fn close(self) {
         for hosted in self.hosted {
             if let Err(error) = hosted.log.close() {
-                error!(partition = %hosted.id, %error, "could not close the log");
+                error!(partition = %hosted.open.id, %error, "could not close the log");
             }
         }
+    }
+}
+
+fn view_of(replica: &Replica) -> View {
+    View {
+        leader_epoch: replica.leader_epoch(),
+        log_start: replica.log_start(),
+        high_watermark: replica.high_watermark(),
     }
 }
 
@@ -225,7 +275,13 @@ impl Hosted {
     }
 
     fn failed(&mut self, error: &LogError) {
-        error!(partition = %self.id, %error, "the log failed; it takes no more until the broker restarts");
+        if error.is_disk_full() {
+            error!(partition = %self.open.id, %error, "the disk is full: nothing more is acknowledged until there is room");
+            self.reopen_at_ms = Some(clock::now_ms() + REOPEN_MS);
+        } else {
+            // What a disk that failed a sync still holds is unknown to everybody: no opening again by itself.
+            error!(partition = %self.open.id, %error, "the log failed; it takes no more until the broker restarts");
+        }
         self.handle(Input::LogFailed, None);
     }
 

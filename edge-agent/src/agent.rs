@@ -24,6 +24,7 @@ const LONGEST_RETRY: Duration = Duration::from_secs(30);
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let config = Arc::new(config);
     Routes::new(&config.route)?;
+    service::raise_file_limit();
     service::writable_folder(config.data())?;
     let listener = TcpListener::bind(config.mqtt.address).await.with_context(|| {
         format!("cannot listen on {} for devices: give another address with --mqtt", config.mqtt.address)

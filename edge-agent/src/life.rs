@@ -103,7 +103,6 @@ pub async fn live(
             }
         };
         tokio::select! {
-            biased;
             _ = stop.as_mut() => break End::Stopped,
             result = committed.recv() => match result {
                 Some(result) => cores.committed(result),

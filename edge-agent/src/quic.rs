@@ -142,6 +142,7 @@ impl Session {
 
     pub fn open_stream(&mut self, stream: StreamId, priority: i32) {
         let Some((_, connection)) = &self.current else { return };
+        while self.tasks.try_join_next().is_some() {}
         let (outbox, frames) = mpsc::channel(OUTBOX);
         self.streams.insert(stream, outbox);
         self.tasks.spawn(run_stream(stream, priority, connection.clone(), frames, self.mailbox.clone()));

@@ -57,7 +57,7 @@ async fn answer(partition: Partition, asked: ListOffsetsPartition) -> ListOffset
             offset,
             timestamp,
             // The epoch of the record there, not the leader's; -1 for an empty partition.
-            leader_epoch: partition.reader.epoch_at(offset).unwrap_or(-1),
+            leader_epoch: partition.reader().epoch_at(offset).unwrap_or(-1),
             ..Default::default()
         },
         Ok(None) => ListOffsetsPartitionResponse { partition_index: index, ..Default::default() },
@@ -72,7 +72,7 @@ async fn blocking_lookup(
     partition: &Partition,
     look_up: impl FnOnce(&Reader, Offset) -> Found + Send + 'static,
 ) -> Found {
-    let (reader, end) = (partition.reader.clone(), partition.view().high_watermark);
+    let (reader, end) = (partition.reader(), partition.view().high_watermark);
     blocking(move || look_up(&reader, end)).await
 }
 

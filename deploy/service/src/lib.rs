@@ -52,6 +52,14 @@ pub fn init_logs() {
     }
 }
 
+/// Takes as many open files as the system allows: the customary 1024 are few for a log or a listener.
+pub fn raise_file_limit() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(files) => tracing::debug!(files, "open files allowed"),
+        Err(error) => tracing::warn!(%error, "cannot raise the limit of open files"),
+    }
+}
+
 /// The one line on standard output that says a service is ready; whoever started it waits for it.
 pub fn serving(line: &str) {
     let mut out = io::stdout().lock();
