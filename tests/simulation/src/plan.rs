@@ -1,0 +1,80 @@
+//! What kind of world a seed makes: how many devices, which faults and how often. Every fault is missing from
+//! some worlds, because a fault that always happens hides those that need its absence.
+
+use std::time::Duration;
+
+use crate::chance::Chance;
+
+/// Something a part of the world does wrong on purpose, to prove that an invariant sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sabotage {
+    /// The agent's shell tells the sessions that an event is committed before the store has it.
+    AckBeforeCommit,
+    /// The agent's shell lets some writes overtake others.
+    WritesOvertake,
+    /// The agent's shell changes a digit of some payloads.
+    PayloadChanged,
+    /// The broker forgets its producers when it starts.
+    ProducersForgotten,
+    /// The broker says "synced" without a sync.
+    SyncedWithoutSync,
+    /// The agent's shell hands some alerts to nobody.
+    AlertsDropped,
+    /// The agent's shell keeps from the downlink that an alert was delivered.
+    DeliveriesForgotten,
+}
+
+/// A fault and its mean distance, if it happens in this world.
+pub type Every = Option<Duration>;
+
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub sabotage: Option<Sabotage>,
+    pub devices: usize,
+    /// Between two fixes of one device, on average.
+    pub publish_every: Duration,
+    /// How long things go wrong; afterwards everything heals.
+    pub trouble: Duration,
+    pub commit_ms: u64,
+    pub linger: Duration,
+    pub outbox_bytes: u64,
+    pub alert_every: Duration,
+    pub alert_ttl: Duration,
+    pub segment_bytes: u64,
+    pub device_cut: Every,
+    pub link_cut: Every,
+    /// Longest time that the link stays away after a cut.
+    pub link_away: Duration,
+    pub agent_crash: Every,
+    pub broker_crash: Every,
+    pub outbox_disk_fails: Every,
+    pub log_sync_fails: Every,
+}
+
+impl Plan {
+    pub fn of(chance: &mut Chance, sabotage: Option<Sabotage>) -> Plan {
+        let every = |chance: &mut Chance, from: u64, to: u64| {
+            let every = chance.ms(from * 1000, to * 1000);
+            (chance.below(3) != 0).then_some(every)
+        };
+        Plan {
+            sabotage,
+            devices: 1 + chance.below(4) as usize,
+            publish_every: chance.ms(150, 2500),
+            trouble: chance.ms(40_000, 120_000),
+            commit_ms: *chance.pick(&[2, 10, 50, 400, 3000]),
+            linger: *chance.pick(&[Duration::ZERO, Duration::ZERO, Duration::from_millis(500)]),
+            outbox_bytes: *chance.pick(&[1 << 30, 1 << 30, 1 << 30, 6_000]),
+            alert_every: chance.ms(2000, 20_000),
+            alert_ttl: *chance.pick(&[Duration::from_secs(7200), Duration::from_secs(30)]),
+            segment_bytes: *chance.pick(&[2_000, 20_000, 1 << 20]),
+            device_cut: every(chance, 2, 20),
+            link_cut: every(chance, 4, 40),
+            link_away: chance.ms(0, 60_000),
+            agent_crash: every(chance, 5, 50),
+            broker_crash: every(chance, 5, 50),
+            outbox_disk_fails: every(chance, 30, 200).filter(|_| chance.one_in(3)),
+            log_sync_fails: every(chance, 30, 200).filter(|_| chance.one_in(3)),
+        }
+    }
+}
