@@ -330,9 +330,11 @@ impl Device {
         };
         let again = Packet::Publish(Publish { dup: true, ..publish.clone() });
         let packet = Packet::Publish(publish);
-        let twice = scene.chance.one_in(40);
-        let packets: &[Packet] = if twice { &[packet, again] } else { &[packet] };
-        self.send_all(packets, scene, network);
+        if scene.chance.one_in(40) {
+            self.send_twin(&packet, &again, scene, network);
+        } else {
+            self.send(&packet, scene, network);
+        }
     }
 
     /// A pure function of the number: a fix that is sent again is the same fix.
@@ -346,18 +348,26 @@ impl Device {
         Bytes::from(text)
     }
 
-    fn send(&mut self, packet: &Packet, scene: &mut Scene, network: &mut Network) {
-        self.send_all(std::slice::from_ref(packet), scene, network);
+    fn send(&self, packet: &Packet, scene: &mut Scene, network: &mut Network) {
+        if let Some(wire) = self.wire() {
+            network.send(scene, wire, End::Agent, 0, self.encoded(&[packet]));
+        }
     }
 
-    /// Packets that travel together.
-    fn send_all(&mut self, packets: &[Packet], scene: &mut Scene, network: &mut Network) {
-        let Some(wire) = self.wire() else { return };
+    /// Twice in one piece: a second copy that came after the first one's PUBACK would be a second event, and
+    /// its PUBACK one for whatever has the packet id by then.
+    fn send_twin(&self, packet: &Packet, again: &Packet, scene: &mut Scene, network: &mut Network) {
+        if let Some(wire) = self.wire() {
+            network.send_whole(scene, wire, End::Agent, 0, self.encoded(&[packet, again]));
+        }
+    }
+
+    fn encoded(&self, packets: &[&Packet]) -> Bytes {
         let mut bytes = BytesMut::new();
         for packet in packets {
             mqtt_wire::encode(packet, self.version, &mut bytes).expect("a device sends what can be said");
         }
-        network.send(scene, wire, End::Agent, 0, bytes.freeze());
+        bytes.freeze()
     }
 
     fn event(&self, what: Event) -> world::Event {

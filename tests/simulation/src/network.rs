@@ -114,9 +114,14 @@ impl Network {
             if scene.chance.one_in(6) { scene.chance.below(bytes.len() as u64 + 1) as usize } else { 0 };
         let (head, tail) = (bytes.slice(..cut), bytes.slice(cut..));
         for bytes in [head, tail].into_iter().filter(|bytes| !bytes.is_empty()) {
-            let at = self.arrival(scene, wire, to, stream);
-            scene.at(at, Event::Bytes { wire, to, stream, bytes });
+            self.send_whole(scene, wire, to, stream, bytes);
         }
+    }
+
+    /// In one piece.
+    pub fn send_whole(&mut self, scene: &mut Scene, wire: WireId, to: End, stream: u64, bytes: Bytes) {
+        let at = self.arrival(scene, wire, to, stream);
+        scene.at(at, Event::Bytes { wire, to, stream, bytes });
     }
 
     /// After all that was sent on it.
