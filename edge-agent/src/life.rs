@@ -1,25 +1,18 @@
-//! One life of the agent's cores: from an opened store to the stop, or to the store's failure.
+//! One life of the agent: from an opened store to the stop, or to the store's failure.
 //!
-//! One task owns every core. Sockets, the store's thread and the link talk to it by messages; each message
-//! goes into the core it is for, and the actions that follow are carried out, whatever core they lead to,
-//! before the next message is taken.
+//! One task owns the agent's cores. Sockets, the store's thread and the link talk to it by messages; the
+//! actions that follow from one are carried out before the next is taken.
 
-use std::{
-    collections::VecDeque,
-    pin::Pin,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{pin::Pin, sync::Arc, time::Duration, time::Instant};
 
-use bytes::Bytes;
 use edge_logic::{
-    downlink::{self, Downlink, DownlinkConfig, WriteId},
-    outbox::{self, Change, Outbox, OutboxConfig, Refusal},
-    routes::{Published, Routes},
-    sessions::{self, ConnectionId, Delivery, Ingest, Sessions, SessionsConfig, Token},
-    uplink::{self, Uplink, UplinkConfig},
+    agent::{Action, Agent, AgentConfig, Input, Notice, Now},
+    lane::{BlockNumber, LaneId},
+    outbox::{self, Commit, OutboxConfig},
+    sessions::{self, CloseReason, ConnectionId, SessionsConfig},
+    uplink,
 };
-use mqtt_wire::{Limits, Qos, ReasonCode};
+use mqtt_wire::Limits;
 use outbox_store::{Committed, Reader, StoreError};
 use tokio::{
     net::TcpListener,
@@ -27,7 +20,6 @@ use tokio::{
     time::{sleep, sleep_until},
 };
 use tracing::{debug, error, info, warn};
-use uplink_wire::Frame;
 
 use crate::{
     clock,
@@ -62,15 +54,6 @@ pub enum End {
     },
 }
 
-/// What is told when a write of the outbox is durable.
-#[derive(Debug)]
-enum Write {
-    Session(Token),
-    Rejected(Token),
-    Downlink(WriteId),
-    Nobody,
-}
-
 pub async fn live(
     config: &Arc<Config>,
     listener: &TcpListener,
@@ -78,24 +61,35 @@ pub async fn live(
     opened: Opened,
     mut stop: Pin<&mut impl Future>,
 ) -> End {
-    let reader = opened.store.reader();
+    let Opened { store, stored } = opened;
+    let reader = store.reader();
     let (mailbox, mut messages) = mpsc::channel(MAILBOX);
-    let mut cores = match Cores::new(config, link.clone(), &opened, reader, mailbox.clone()) {
-        Ok(cores) => cores,
-        Err(error) => return End::StoreFailed { why: format!("{error:#}"), damaged: false },
-    };
-    let (commits, mut committed) = match store::start(opened.store) {
+    let (commits, mut committed) = match store::start(store) {
         Ok(started) => started,
         Err(error) => return End::StoreFailed { why: format!("{error:#}"), damaged: false },
     };
-    cores.commits = Some(commits);
-    cores.begin(opened.sessions);
+    let mut actions = Vec::new();
+    let agent = match Agent::new(agent_config(config), stored, now(), &mut actions) {
+        Ok(agent) => agent,
+        Err(error) => return End::StoreFailed { why: error.to_string(), damaged: false },
+    };
+    let mut life = Life {
+        agent,
+        connections: Connections::default(),
+        session: Session::new(link.clone(), mailbox.clone()),
+        mailbox: mailbox.clone(),
+        reader,
+        commits,
+        actions,
+        failed: None,
+    };
+    life.act();
     let limits = Limits { max_packet_bytes: config.mqtt.max_packet.0 as usize };
     let end = loop {
-        if let Some(end) = cores.failed.take() {
+        if let Some(end) = life.failed.take() {
             break end;
         }
-        let deadline = cores.deadline();
+        let deadline = life.agent.deadline(now());
         let tick = async {
             match deadline {
                 Some(at) => sleep_until(at.into()).await,
@@ -105,166 +99,95 @@ pub async fn live(
         tokio::select! {
             _ = stop.as_mut() => break End::Stopped,
             result = committed.recv() => match result {
-                Some(result) => cores.committed(result),
+                Some(result) => life.committed(result),
                 None => break End::StoreFailed { why: "its thread has died".into(), damaged: false },
             },
-            // A busy outbox reads nothing more until its commit is done.
-            message = messages.recv(), if !cores.outbox.is_busy() => {
+            // A busy outbox takes nothing more until its commit is done.
+            message = messages.recv(), if !life.agent.is_busy() => {
                 let mut next = message;
                 for _ in 0..TURN {
                     let Some(message) = next.take() else { break };
-                    cores.message(message);
-                    next = if cores.outbox.is_busy() { None } else { messages.try_recv().ok() };
+                    life.message(message);
+                    next = if life.agent.is_busy() { None } else { messages.try_recv().ok() };
                 }
                 if let Some(message) = next {
-                    cores.message(message);
+                    life.message(message);
                 }
             }
             socket = mqtt::accept(listener) => {
-                let conn = cores.connections.open(socket, &mailbox, limits.clone());
+                let conn = life.connections.open(socket, &mailbox, limits.clone());
                 let fallback_client_id = format!("auto-{:016x}", fastrand::u64(..));
                 let principal = "anonymous".into();
-                cores.sessions(sessions::Input::Connected { conn, principal, fallback_client_id });
+                life.take(Input::Mqtt(sessions::Input::Connected { conn, principal, fallback_client_id }));
             }
-            () = tick => cores.tick(),
+            () = tick => life.take(Input::Tick),
         }
-        cores.drained();
+        life.take(Input::Drained);
     };
     // Ends the store's thread; the commit under way is finished there, and waited for.
-    drop(cores);
+    drop(life);
     while committed.recv().await.is_some() {}
     end
 }
 
-struct Cores {
-    sessions: Sessions,
-    routes: Routes,
-    outbox: Outbox<Write>,
-    uplink: Uplink,
-    downlink: Downlink,
+fn agent_config(config: &Config) -> AgentConfig {
+    AgentConfig {
+        agent_id: config.uplink.agent_id(),
+        routes: config.route.clone(),
+        sessions: SessionsConfig {
+            max_connections: config.mqtt.max_connections,
+            max_packet_bytes: config.mqtt.max_packet.0 as u32,
+            ..SessionsConfig::default()
+        },
+        outbox: OutboxConfig { max_bytes: config.outbox.max_size.0, linger: config.outbox.linger.0 },
+        downlink: edge_logic::downlink::DownlinkConfig { ttl_ms: config.downlink.ttl.0.as_millis() as i64 },
+        subscribe: config.downlink.topics.clone(),
+    }
+}
+
+fn now() -> Now {
+    Now { instant: Instant::now(), unix_ms: clock::now_ms(), chance: fastrand::u32(..) }
+}
+
+struct Life {
+    agent: Agent,
     connections: Connections,
     session: Session,
     mailbox: mpsc::Sender<Message>,
     reader: Reader,
-    commits: Option<std::sync::mpsc::Sender<outbox::Commit>>,
-    /// Inputs that actions of one core make for another, in their order.
-    follow_ups: VecDeque<FollowUp>,
+    commits: std::sync::mpsc::Sender<Commit>,
+    actions: Vec<Action>,
     failed: Option<End>,
 }
 
-enum FollowUp {
-    Sessions(sessions::Input),
-    Outbox(outbox::Input<Write>),
-    Uplink(uplink::Input),
-    Downlink(downlink::Input),
-}
-
-impl Cores {
-    fn new(
-        config: &Config,
-        link: Arc<Link>,
-        opened: &Opened,
-        reader: Reader,
-        mailbox: mpsc::Sender<Message>,
-    ) -> anyhow::Result<Self> {
-        let mut routes = Routes::new(&config.route)?;
-        routes.restore(opened.facts.iter().map(|(kind, key, value)| (kind.as_str(), key.as_str(), value)));
-        let uplink_config = UplinkConfig {
-            agent_id: config.uplink.agent_id(),
-            boot: opened.boot,
-            topics: routes.topics(),
-            subscribe: config.downlink.topics.clone(),
-        };
-        let outbox_config =
-            OutboxConfig { max_bytes: config.outbox.max_size.0, linger: config.outbox.linger.0 };
-        let downlink_config = DownlinkConfig { ttl_ms: config.downlink.ttl.0.as_millis() as i64 };
-        let stored = downlink::StoredDownlink {
-            pending: opened.downlink.pending.clone(),
-            offsets: opened.downlink.offsets.clone(),
-            facts: opened.downlink.facts.clone(),
-        };
-        Ok(Self {
-            sessions: Sessions::new(SessionsConfig {
-                max_connections: config.mqtt.max_connections,
-                max_packet_bytes: config.mqtt.max_packet.0 as u32,
-                ..SessionsConfig::default()
-            }),
-            routes,
-            outbox: Outbox::new(outbox_config, &opened.lanes, opened.stored_bytes),
-            uplink: Uplink::new(uplink_config, &opened.lanes),
-            downlink: Downlink::new(downlink_config, opened.boot, stored),
-            connections: Connections::default(),
-            session: Session::new(link, mailbox.clone()),
-            mailbox,
-            reader,
-            commits: None,
-            follow_ups: VecDeque::new(),
-            failed: None,
-        })
-    }
-
-    fn begin(&mut self, sessions: Vec<sessions::LoadedSession>) {
-        self.sessions(sessions::Input::Loaded { sessions });
-        let mut actions = Vec::new();
-        self.downlink.start(clock::now_ms(), &mut actions);
-        self.act_downlink(actions);
-        let mut actions = Vec::new();
-        self.uplink.start(&mut actions);
-        self.act_uplink(actions);
-        self.follow_up();
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        let downlink = self.downlink.deadline_ms().map(instant_of);
-        [self.sessions.deadline(), self.outbox.deadline(), self.uplink.deadline(), downlink]
-            .into_iter()
-            .flatten()
-            .min()
-    }
-
+impl Life {
     fn message(&mut self, message: Message) {
         match message {
             Message::Mqtt(input) => {
                 if let sessions::Input::Closed { conn } = &input {
                     self.connections.closed(*conn);
                 }
-                self.sessions(input);
+                self.take(Input::Mqtt(input));
             }
             Message::Uplink(input) => {
                 if let uplink::Input::StreamClosed { stream } = &input {
                     self.session.closed_stream(*stream);
                 }
-                self.run(FollowUp::Uplink(input));
+                self.take(Input::Uplink(input));
             }
             Message::Connected { attempt, connection } => {
                 self.session.connected(attempt, connection);
-                self.run(FollowUp::Uplink(uplink::Input::Connected { attempt }));
+                self.take(Input::Uplink(uplink::Input::Connected { attempt }));
             }
             Message::StoreFailed(error) => self.store_failed(&error),
         }
     }
 
-    fn sessions(&mut self, input: sessions::Input) {
-        self.run(FollowUp::Sessions(input));
-    }
-
     fn committed(&mut self, result: Result<Committed, StoreError>) {
         match result {
-            Ok(Committed { stored_bytes, .. }) => {
-                self.run(FollowUp::Outbox(outbox::Input::Committed { stored_bytes }));
-            }
+            Ok(Committed { stored_bytes, .. }) => self.take(Input::Committed { stored_bytes }),
             Err(error) => self.store_failed(&error),
         }
-    }
-
-    fn drained(&mut self) {
-        self.run(FollowUp::Outbox(outbox::Input::Drained));
-    }
-
-    fn tick(&mut self) {
-        self.run(FollowUp::Sessions(sessions::Input::Tick));
-        self.run(FollowUp::Uplink(uplink::Input::Tick));
-        self.run(FollowUp::Downlink(downlink::Input::Tick));
     }
 
     fn store_failed(&mut self, error: &StoreError) {
@@ -272,273 +195,71 @@ impl Cores {
         self.failed = Some(End::StoreFailed { why: error.to_string(), damaged });
     }
 
-    fn run(&mut self, input: FollowUp) {
-        self.follow_ups.push_back(input);
-        self.follow_up();
+    fn take(&mut self, input: Input) {
+        self.agent.handle(input, now(), &mut self.actions);
+        self.act();
     }
 
-    fn follow_up(&mut self) {
-        while let Some(next) = self.follow_ups.pop_front() {
-            let now = Instant::now();
-            match next {
-                FollowUp::Sessions(input) => {
-                    let mut actions = Vec::new();
-                    self.sessions.handle(input, now, &mut actions);
-                    self.act_sessions(actions);
-                }
-                FollowUp::Outbox(input) => {
-                    let mut actions = Vec::new();
-                    self.outbox.handle(input, now, &mut actions);
-                    self.act_outbox(actions);
-                }
-                FollowUp::Uplink(input) => {
-                    let mut actions = Vec::new();
-                    self.uplink.handle(input, now, fastrand::u32(..), &mut actions);
-                    self.act_uplink(actions);
-                }
-                FollowUp::Downlink(input) => {
-                    let mut actions = Vec::new();
-                    self.downlink.handle(input, clock::now_ms(), &mut actions);
-                    self.act_downlink(actions);
-                }
-            }
-        }
-    }
-
-    fn write(&mut self, token: Write, events: Vec<outbox::Event>, changes: Vec<Change>) {
-        self.follow_ups.push_back(FollowUp::Outbox(outbox::Input::Write { token, events, changes }));
-    }
-
-    fn act_sessions(&mut self, actions: Vec<sessions::Action>) {
-        use sessions::Action;
-        for action in actions {
+    /// Every effect of the agent.
+    fn act(&mut self) {
+        for action in self.actions.drain(..) {
             match action {
-                Action::Send { conn, version, packet } => self.connections.send(conn, version, packet),
-                Action::Close { conn, reason } => self.close(conn, &reason),
-                Action::Ingest(ingest) => self.ingest(ingest),
-                Action::SaveSession { token, record } => match postcard::to_stdvec(&record) {
-                    Ok(bytes) => {
-                        let change =
-                            Change::PutSession { client_id: record.client_id, record: Bytes::from(bytes) };
-                        self.write(Write::Session(token), Vec::new(), vec![change]);
-                    }
-                    Err(error) => {
-                        error!(client_id = record.client_id, %error, "a session cannot be written");
-                        self.follow_ups
-                            .push_back(FollowUp::Sessions(sessions::Input::CommitFailed { token }));
-                    }
-                },
-                Action::DeleteSession { token, client_id } => {
-                    let change = Change::DeleteSession { client_id: client_id.to_string() };
-                    self.write(Write::Session(token), Vec::new(), vec![change]);
+                Action::Packet { conn, version, packet } => self.connections.send(conn, version, packet),
+                Action::Close { conn, reason } => {
+                    log_close(conn, &reason);
+                    self.connections.close(conn);
                 }
-                Action::Delivered { delivery_id, .. } => {
-                    let delivery = downlink::DeliveryId(delivery_id.0);
-                    self.follow_ups.push_back(FollowUp::Downlink(downlink::Input::Delivered { delivery }));
-                }
-                Action::Deferred { delivery_id, .. } | Action::NoSubscriber { delivery_id } => {
-                    let delivery = downlink::DeliveryId(delivery_id.0);
-                    self.follow_ups.push_back(FollowUp::Downlink(downlink::Input::NotWanted { delivery }));
-                }
-                Action::Undeliverable { delivery_id, client_id, why } => {
-                    warn!(%client_id, ?why, "an alert cannot be delivered");
-                    let delivery = downlink::DeliveryId(delivery_id.0);
-                    self.follow_ups
-                        .push_back(FollowUp::Downlink(downlink::Input::Undeliverable { delivery }));
-                }
-                Action::WantsDeliveries { .. } => {
-                    self.follow_ups.push_back(FollowUp::Downlink(downlink::Input::Wanted));
-                }
-            }
-        }
-    }
-
-    fn close(&mut self, conn: ConnectionId, reason: &sessions::CloseReason) {
-        match reason {
-            sessions::CloseReason::Disconnected => debug!(conn = conn.0, "device disconnected"),
-            reason => info!(conn = conn.0, %reason, "closed a device's connection"),
-        }
-        self.connections.close(conn);
-    }
-
-    fn ingest(&mut self, ingest: Ingest) {
-        let mut changes = Vec::new();
-        if let Some(entry) = ingest.window_entry {
-            match postcard::to_stdvec(&entry) {
-                Ok(bytes) => changes.push(Change::PutWindow {
-                    client_id: ingest.client_id.to_string(),
-                    slot: entry.slot,
-                    entry: Bytes::from(bytes),
-                }),
-                Err(error) => {
-                    error!(client_id = %ingest.client_id, %error, "a window entry cannot be written")
-                }
-            }
-        }
-        let routed = self.routes.route(Published {
-            client_id: &ingest.client_id,
-            topic: &ingest.topic,
-            payload: &ingest.payload,
-            received_ms: clock::now_ms(),
-        });
-        let Some(routed) = routed else {
-            debug!(topic = ingest.topic, "no route takes this topic");
-            return self.write(Write::Session(ingest.token), Vec::new(), changes);
-        };
-        changes.extend(routed.device.as_ref().and_then(|device| self.downlink.heard(device)));
-        let token = match &routed.rejected {
-            Some(reason) => {
-                debug!(client_id = %ingest.client_id, reason, "rejected");
-                Write::Rejected(ingest.token)
-            }
-            None => Write::Session(ingest.token),
-        };
-        self.write(token, vec![routed.event], changes);
-    }
-
-    fn act_outbox(&mut self, actions: Vec<outbox::Action<Write>>) {
-        use outbox::Action;
-        for action in actions {
-            match action {
                 Action::Commit(commit) => {
-                    let sent = self.commits.as_ref().is_some_and(|commits| commits.send(commit).is_ok());
-                    if !sent && self.failed.is_none() {
-                        self.failed =
-                            Some(End::StoreFailed { why: "its thread has ended".into(), damaged: false });
+                    if self.commits.send(commit).is_err() && self.failed.is_none() {
+                        let why = "its thread has ended".into();
+                        self.failed = Some(End::StoreFailed { why, damaged: false });
                     }
                 }
-                Action::Durable { tokens } => {
-                    for token in tokens {
-                        let next = match token {
-                            Write::Session(token) => FollowUp::Sessions(sessions::Input::Committed { token }),
-                            Write::Rejected(token) => FollowUp::Sessions(sessions::Input::Rejected {
-                                token,
-                                reason: ReasonCode::PAYLOAD_FORMAT_INVALID,
-                            }),
-                            Write::Downlink(write) => FollowUp::Downlink(downlink::Input::Durable { write }),
-                            Write::Nobody => continue,
-                        };
-                        self.follow_ups.push_back(next);
-                    }
-                }
-                Action::Refused { token, why } => self.refused(token, why),
-                Action::LaneHasBlocks { lane, key, next_block } => self
-                    .follow_ups
-                    .push_back(FollowUp::Uplink(uplink::Input::LaneHasBlocks { lane, key, next_block })),
-                Action::ProducerSaved { lane, producer } => {
-                    self.follow_ups
-                        .push_back(FollowUp::Uplink(uplink::Input::ProducerSaved { lane, producer }));
-                }
-                Action::Forgotten { lane, through } => {
-                    self.follow_ups.push_back(FollowUp::Uplink(uplink::Input::Forgotten { lane, through }));
-                }
-                Action::Alarm(outbox::Alarm::OutboxFull { stored_bytes }) => error!(
-                    stored_bytes,
-                    "the outbox is full: devices are not acknowledged until the broker has taken some of it"
-                ),
-                Action::Alarm(outbox::Alarm::OutboxHasRoom { stored_bytes }) => {
-                    info!(stored_bytes, "the outbox has room again");
-                }
-            }
-        }
-    }
-
-    fn refused(&mut self, token: Write, why: Refusal) {
-        match token {
-            Write::Session(token) | Write::Rejected(token) => {
-                self.follow_ups.push_back(FollowUp::Sessions(sessions::Input::CommitFailed { token }));
-            }
-            Write::Downlink(_) | Write::Nobody => error!(%why, "a write without events was refused"),
-        }
-    }
-
-    fn act_uplink(&mut self, actions: Vec<uplink::Action>) {
-        use uplink::Action;
-        for action in actions {
-            match action {
                 Action::Connect { attempt } => self.session.connect(attempt),
                 Action::Disconnect { attempt } => self.session.disconnect(attempt),
                 Action::OpenStream { stream, priority } => self.session.open_stream(stream, priority),
-                Action::Send { stream, frame } => self.session.send(stream, frame),
+                Action::Frame { stream, frame } => self.session.send(stream, frame),
                 Action::ReadBlocks { lane, from, max_blocks } => {
-                    tokio::spawn(read_blocks(
-                        self.reader.clone(),
-                        lane,
-                        from,
-                        max_blocks,
-                        self.mailbox.clone(),
-                    ));
+                    let (reader, mailbox) = (self.reader.clone(), self.mailbox.clone());
+                    tokio::spawn(read_blocks(reader, lane, from, max_blocks, mailbox));
                 }
-                Action::SaveProducer { lane, producer } => {
-                    self.follow_ups
-                        .push_back(FollowUp::Outbox(outbox::Input::SetProducer { lane, producer }));
-                }
-                Action::Forget { lane, through, urgent } => self
-                    .follow_ups
-                    .push_back(FollowUp::Outbox(outbox::Input::Forget { lane, through, urgent })),
-                Action::Partitions { topic, partitions } => {
-                    if let Some(change) = self.routes.learn(&topic, partitions) {
-                        info!(topic, partitions, "the broker says how many partitions there are");
-                        self.write(Write::Nobody, Vec::new(), vec![change]);
-                    }
-                }
-                Action::ServerTime { time_ms } => {
-                    debug!(ahead_ms = clock::now_ms() - time_ms, "the broker's clock");
-                }
-                Action::Subscribe { stream, topic } => {
-                    let frame = Frame::Subscribe(self.downlink.subscribe(&topic));
-                    self.session.send(stream, frame);
-                }
-                Action::Deliver { topic, partition, next_offset, batches } => {
-                    self.follow_ups.push_back(FollowUp::Downlink(downlink::Input::Deliver {
-                        topic,
-                        partition,
-                        next_offset,
-                        batches,
-                    }))
-                }
-                Action::Alarm(alarm) => error!(?alarm, "uplink"),
-            }
-        }
-    }
-
-    fn act_downlink(&mut self, actions: Vec<downlink::Action>) {
-        use downlink::Action;
-        for action in actions {
-            match action {
-                Action::Write { write, changes } => self.write(Write::Downlink(write), Vec::new(), changes),
-                Action::Publish { delivery, mqtt_topic, payload, expires_ms } => {
-                    let delivery = Delivery {
-                        delivery_id: sessions::DeliveryId(delivery.0),
-                        to: None,
-                        topic: mqtt_topic,
-                        payload,
-                        qos: Qos::AtLeastOnce,
-                        retain: false,
-                        expires: Some(instant_of(expires_ms)),
-                    };
-                    self.follow_ups.push_back(FollowUp::Sessions(sessions::Input::Deliver(delivery)));
-                }
-                Action::Withdraw { delivery } => {
-                    let delivery_id = sessions::DeliveryId(delivery.0);
-                    self.follow_ups.push_back(FollowUp::Sessions(sessions::Input::Withdraw { delivery_id }));
-                }
+                Action::Notice(notice) => log(notice),
             }
         }
     }
 }
 
-/// The wall clock's `at_ms` on the monotonic one.
-fn instant_of(at_ms: i64) -> Instant {
-    let ahead_ms = at_ms.saturating_sub(clock::now_ms()).max(0) as u64;
-    Instant::now() + Duration::from_millis(ahead_ms.min(u64::from(u32::MAX)))
+fn log_close(conn: ConnectionId, reason: &CloseReason) {
+    match reason {
+        CloseReason::Disconnected => debug!(conn = conn.0, "device disconnected"),
+        reason => info!(conn = conn.0, %reason, "closed a device's connection"),
+    }
+}
+
+fn log(notice: Notice) {
+    match notice {
+        Notice::Outbox(outbox::Alarm::OutboxFull { stored_bytes }) => error!(
+            stored_bytes,
+            "the outbox is full: devices are not acknowledged until the broker has taken some of it"
+        ),
+        Notice::Outbox(outbox::Alarm::OutboxHasRoom { stored_bytes }) => {
+            info!(stored_bytes, "the outbox has room again");
+        }
+        Notice::Uplink(alarm) => error!(?alarm, "uplink"),
+        Notice::Undeliverable { client_id, why } => warn!(%client_id, ?why, "an alert cannot be delivered"),
+        Notice::Rejected { client_id, reason } => debug!(%client_id, reason, "rejected an event"),
+        Notice::Partitions { topic, partitions } => info!(topic, partitions, "the broker has told"),
+        Notice::ServerTime { time_ms } => {
+            debug!(ahead_ms = clock::now_ms() - time_ms, "the broker's clock");
+        }
+    }
 }
 
 /// Answers with the blocks; never with fewer because a read failed, which would be taken for a gap.
 async fn read_blocks(
     reader: Reader,
-    lane: edge_logic::lane::LaneId,
-    from: edge_logic::lane::BlockNumber,
+    lane: LaneId,
+    from: BlockNumber,
     max_blocks: usize,
     mailbox: mpsc::Sender<Message>,
 ) {

@@ -1,17 +1,10 @@
 //! The edge agent: an MQTT broker on a gateway that keeps every event on its disk and forwards it.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // a shell
 
-mod agent;
-mod clock;
-mod config;
-mod life;
-mod mqtt;
-mod quic;
-mod store;
-
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use edge_agent::{agent, config};
 
 /// Takes events from devices over MQTT, keeps them in redb, forwards them over QUIC, brings alerts back.
 #[derive(Parser)]

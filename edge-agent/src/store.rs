@@ -2,12 +2,11 @@
 //! knows both the logic's words and the store's.
 
 use anyhow::Context;
-use bytes::Bytes;
 use edge_logic::{
+    agent::Stored,
     downlink::StoredDownlink,
     lane::{Block, BlockNumber, LaneId, LaneKey, StoredLane},
     outbox::{Change, Commit},
-    sessions::{LoadedSession, SessionRecord, WindowEntry},
     uplink,
 };
 use kafka_wire::record_batch::{Compression, RecordSet};
@@ -23,15 +22,10 @@ use crate::config::Config;
 /// One read for the uplink: a few whole blocks.
 const READ_BYTES: usize = 512 << 10;
 
-/// What the file said when it was opened, in the logic's words.
+/// An open store, and what it said.
 pub struct Opened {
     pub store: Store,
-    pub boot: u64,
-    pub lanes: Vec<StoredLane>,
-    pub stored_bytes: u64,
-    pub sessions: Vec<LoadedSession>,
-    pub downlink: StoredDownlink,
-    pub facts: Vec<(String, String, Bytes)>,
+    pub stored: Stored,
 }
 
 pub fn open(config: &Config, verify: bool) -> anyhow::Result<Opened> {
@@ -50,10 +44,15 @@ pub fn open(config: &Config, verify: bool) -> anyhow::Result<Opened> {
     for damaged in &loaded.damaged {
         error!(record = damaged, "a damaged record of the outbox was left out");
     }
-    Ok(translated(store, loaded))
+    let (stored, unreadable) = stored(&store, loaded);
+    for client_id in unreadable {
+        warn!(client_id, "a session could not be read and begins anew");
+    }
+    Ok(Opened { store, stored })
 }
 
-fn translated(store: Store, loaded: Loaded) -> Opened {
+/// In the logic's words; second the clients whose sessions could not be read.
+pub fn stored(store: &Store, loaded: Loaded) -> (Stored, Vec<String>) {
     let lanes = loaded.lanes.iter().filter_map(|lane| {
         Some(StoredLane {
             id: LaneId(lane.id),
@@ -70,31 +69,16 @@ fn translated(store: Store, loaded: Loaded) -> Opened {
             next_block: BlockNumber(lane.next_block),
         })
     });
-    let mut sessions = Vec::new();
-    for (client_id, bytes) in &loaded.sessions {
-        match postcard::from_bytes::<SessionRecord>(bytes) {
-            Ok(record) => {
-                let of_client = loaded.windows.iter().filter(|(owner, _, _)| owner == client_id);
-                let window =
-                    of_client.filter_map(|(_, _, entry)| postcard::from_bytes::<WindowEntry>(entry).ok());
-                sessions.push(LoadedSession { record, window: window.collect() });
-            }
-            Err(error) => warn!(client_id, %error, "a session could not be read and begins anew"),
-        }
-    }
-    Opened {
+    let lanes = lanes.collect();
+    let (sessions, unreadable) = Stored::sessions(&loaded.sessions, &loaded.windows);
+    let stored = Stored {
         boot: loaded.boot,
+        lanes,
         stored_bytes: store.stored().stored_bytes,
-        lanes: lanes.collect(),
         sessions,
-        downlink: StoredDownlink {
-            pending: loaded.downlink.clone(),
-            offsets: loaded.offsets.clone(),
-            facts: loaded.facts.clone(),
-        },
-        facts: loaded.facts,
-        store,
-    }
+        downlink: StoredDownlink { pending: loaded.downlink, offsets: loaded.offsets, facts: loaded.facts },
+    };
+    (stored, unreadable)
 }
 
 /// The way to the store's thread, and its answers: one for each commit.
@@ -120,7 +104,8 @@ pub fn start(mut store: Store) -> anyhow::Result<Started> {
     Ok((commits, receiver))
 }
 
-fn operations(commit: Commit) -> Vec<Op> {
+/// What one commit of the logic is for the store.
+pub fn operations(commit: Commit) -> Vec<Op> {
     let mut operations = Vec::new();
     for (lane, key) in commit.created {
         let class = Class::ALL.iter().position(|class| *class == key.class).unwrap_or_default() as u8;

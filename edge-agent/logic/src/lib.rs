@@ -7,6 +7,7 @@
 //! ```
 #![cfg_attr(test, allow(clippy::disallowed_methods))] // tests need some instant to begin at
 
+pub mod agent;
 pub mod downlink;
 pub mod lane;
 pub mod outbox;

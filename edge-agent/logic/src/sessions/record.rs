@@ -1,5 +1,6 @@
 //! What of a session survives a crash.
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 /// A persistent session. Its window is written apart from it, entry by entry.
@@ -40,4 +41,27 @@ pub struct LoadedSession {
     pub record: SessionRecord,
     /// In any order.
     pub window: Vec<WindowEntry>,
+}
+
+impl SessionRecord {
+    /// The bytes in the store. Frozen: another layout needs another version of the store's format.
+    pub fn encode(&self) -> Bytes {
+        postcard::to_stdvec(self).expect("a plain struct always encodes").into()
+    }
+
+    /// `None` for bytes that no `encode` made.
+    pub fn decode(bytes: &[u8]) -> Option<SessionRecord> {
+        postcard::from_bytes(bytes).ok()
+    }
+}
+
+impl WindowEntry {
+    /// As [`SessionRecord::encode`].
+    pub fn encode(&self) -> Bytes {
+        postcard::to_stdvec(self).expect("a plain struct always encodes").into()
+    }
+
+    pub fn decode(bytes: &[u8]) -> Option<WindowEntry> {
+        postcard::from_bytes(bytes).ok()
+    }
 }
