@@ -77,6 +77,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let listeners = kafka::bind(&config).await?;
     let endpoints =
         listeners.iter().map(|listener| endpoint(&listener.advertised)).collect::<Result<_, _>>()?;
+    let edge = edge::bind(&config.edge)?;
 
     let log_writer = writer::start(me, config.broker.segment_bytes.0);
     let partitions = Partitions::default();
@@ -93,7 +94,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let shared =
         Arc::new(Shared { config, cluster_id, me, image, partitions, controller, producer_ids, groups });
 
-    let edge = edge::listen(&shared.config.edge, shared.clone())?;
+    edge.serve(shared.clone());
     let kafka_addresses: Vec<String> =
         listeners.iter().map(|listener| listener.address.to_string()).collect();
     let kafka = kafka::serve(listeners, &shared);

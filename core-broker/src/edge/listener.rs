@@ -26,8 +26,8 @@ pub struct EdgeListener {
     endpoint: Endpoint,
 }
 
-/// Binds; sessions run until [`EdgeListener::close`].
-pub fn listen(config: &Edge, shared: Arc<Shared>) -> anyhow::Result<EdgeListener> {
+/// Binds; nobody is answered before [`EdgeListener::serve`].
+pub fn bind(config: &Edge) -> anyhow::Result<EdgeListener> {
     let tls = certs::server_config(&config.tls_files()?, uplink_wire::ALPN)?;
     let mut server = ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls)?));
     let mut transport = TransportConfig::default();
@@ -42,9 +42,7 @@ pub fn listen(config: &Edge, shared: Arc<Shared>) -> anyhow::Result<EdgeListener
     let endpoint = Endpoint::server(server, config.quic).with_context(|| {
         format!("cannot listen on UDP {} for edge agents: give another address with --quic", config.quic)
     })?;
-    let address = endpoint.local_addr()?;
-    tokio::spawn(accept(endpoint.clone(), shared, config.max_agents));
-    Ok(EdgeListener { address, endpoint })
+    Ok(EdgeListener { address: endpoint.local_addr()?, endpoint })
 }
 
 async fn accept(endpoint: Endpoint, shared: Arc<Shared>, max_agents: usize) {
@@ -71,6 +69,12 @@ async fn accept(endpoint: Endpoint, shared: Arc<Shared>, max_agents: usize) {
 }
 
 impl EdgeListener {
+    /// Sessions run until [`EdgeListener::close`].
+    pub fn serve(&self, shared: Arc<Shared>) {
+        let max_agents = shared.config.edge.max_agents;
+        tokio::spawn(accept(self.endpoint.clone(), shared, max_agents));
+    }
+
     /// Tells every agent to come back later, and waits until they have heard it.
     pub async fn close(&self) {
         self.endpoint.close(VarInt::from_u32(0), b"broker stops");

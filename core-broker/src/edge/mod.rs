@@ -4,4 +4,4 @@ mod downlink;
 mod listener;
 mod session;
 
-pub use listener::listen;
+pub use listener::bind;
