@@ -61,6 +61,7 @@ pub struct Device {
     packet_ids: u16,
     last_packet_id: u16,
     measures: bool,
+    measures_every: Duration,
     next_fix: u64,
     /// Not sent yet, or to be sent as if it never was.
     outgoing: VecDeque<u64>,
@@ -83,6 +84,9 @@ struct Connection {
 
 impl Device {
     pub fn new(index: usize, scene: &mut Scene) -> Device {
+        // Some say little: an alert may come before the agent hears of them again.
+        let rarely = if scene.chance.one_in(3) { 10 } else { 1 };
+        let (measures_every, late_ms) = (scene.plan.publish_every * rarely, scene.plan.late.as_millis());
         let chance = &mut scene.chance;
         let persistent = !chance.one_in(4);
         let device = Device {
@@ -95,6 +99,7 @@ impl Device {
             packet_ids: *chance.pick(&[13, 40, 1000]),
             last_packet_id: 0,
             measures: true,
+            measures_every,
             next_fix: 0,
             outgoing: VecDeque::new(),
             unacknowledged: VecDeque::new(),
@@ -102,7 +107,8 @@ impl Device {
             has_session: false,
             subscribed: false,
         };
-        let (first, connects) = (scene.chance.ms(1, 3000), scene.chance.ms(1, 3000));
+        let begins = scene.chance.ms(0, late_ms as u64);
+        let (first, connects) = (begins + scene.chance.ms(1, 3000), begins + scene.chance.ms(1, 3000));
         scene.after(first, device.event(Event::Measures));
         scene.after(connects, device.event(Event::Connects));
         device
@@ -123,7 +129,7 @@ impl Device {
                 if self.measures {
                     self.outgoing.push_back(self.next_fix);
                     self.next_fix += 1;
-                    let every = scene.plan.publish_every.as_millis() as u64;
+                    let every = self.measures_every.as_millis() as u64;
                     let wait = scene.chance.ms(1, every * 2);
                     scene.after(wait, self.event(Event::Measures));
                     self.pump(scene, network);
@@ -228,7 +234,8 @@ impl Device {
             Packet::Puback(ack) => {
                 let acknowledged = self.unacknowledged.iter().position(|(id, _)| *id == ack.packet_id);
                 if let Some((_, number)) = acknowledged.and_then(|at| self.unacknowledged.remove(at)) {
-                    scene.observe(Observation::Acknowledged { fix: (self.index, number) });
+                    let (fix, wire) = ((self.index, number), self.wire());
+                    scene.observe(Observation::Acknowledged { fix, wire });
                 }
                 self.pump(scene, network);
             }
@@ -317,8 +324,15 @@ impl Device {
     ) {
         let payload = self.payload(number);
         let topic = if is_faulty(number) { GPS_REJECTED } else { TRUCKS_GPS };
-        let (fix, persistent) = ((self.index, number), self.persistent);
-        scene.observe(Observation::Published { fix, persistent, topic, payload: payload.clone(), anew });
+        let (fix, wire, persistent) = ((self.index, number), self.wire(), self.persistent);
+        scene.observe(Observation::Published {
+            fix,
+            wire,
+            persistent,
+            topic,
+            payload: payload.clone(),
+            anew,
+        });
         let publish = Publish {
             dup,
             qos: Qos::AtLeastOnce,

@@ -79,7 +79,7 @@ pub fn strike(fault: Fault, world: &mut World, scene: &mut Scene) {
             }
         }
         Fault::AgentCrash => {
-            let deaths = [agent::Death::Killed, agent::Death::PowerCut];
+            let deaths = [agent::Death::Stopped, agent::Death::Killed, agent::Death::PowerCut];
             let death = *scene.chance.pick(&deaths);
             world.agent.die(death, scene, &mut world.network);
         }

@@ -3,6 +3,8 @@
 
 use bytes::Bytes;
 
+use crate::network::WireId;
+
 /// A fix: which device's, and its number, from 0.
 pub type Fix = (usize, u64);
 
@@ -14,6 +16,7 @@ pub enum Observation {
     /// A device wrote the fix to its socket. `anew`: not as the re-delivery of an unacknowledged one.
     Published {
         fix: Fix,
+        wire: Option<WireId>,
         persistent: bool,
         topic: &'static str,
         payload: Bytes,
@@ -22,6 +25,7 @@ pub enum Observation {
     /// The fix's PUBACK has reached the device.
     Acknowledged {
         fix: Fix,
+        wire: Option<WireId>,
     },
     /// A consumer may read this record.
     Visible {

@@ -33,6 +33,8 @@ pub struct Plan {
     pub devices: usize,
     /// Between two fixes of one device, on average.
     pub publish_every: Duration,
+    /// The last device appears this late.
+    pub late: Duration,
     /// How long things go wrong; afterwards everything heals.
     pub trouble: Duration,
     pub commit_ms: u64,
@@ -61,10 +63,11 @@ impl Plan {
             sabotage,
             devices: 1 + chance.below(4) as usize,
             publish_every: chance.ms(150, 2500),
+            late: *chance.pick(&[Duration::ZERO, Duration::from_secs(30)]),
             trouble: chance.ms(40_000, 120_000),
             commit_ms: *chance.pick(&[2, 10, 50, 400, 3000]),
             linger: *chance.pick(&[Duration::ZERO, Duration::ZERO, Duration::from_millis(500)]),
-            outbox_bytes: *chance.pick(&[1 << 30, 1 << 30, 1 << 30, 6_000]),
+            outbox_bytes: *chance.pick(&[1 << 30, 1 << 30, 6_000, 1_500]),
             alert_every: chance.ms(2000, 20_000),
             alert_ttl: *chance.pick(&[Duration::from_secs(7200), Duration::from_secs(30)]),
             segment_bytes: *chance.pick(&[2_000, 20_000, 1 << 20]),

@@ -50,9 +50,11 @@ pub enum Event {
     },
 }
 
-/// How an agent stops without a word.
+/// How an agent stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Death {
+    /// It was asked to: the commit under way is finished, and the file closed.
+    Stopped,
     /// What was written is there, synced or not.
     Killed,
     /// What was not synced is lost or torn.
@@ -165,6 +167,16 @@ impl Agent {
     pub fn die(&mut self, death: Death, scene: &mut Scene, network: &mut Network) {
         let Some(Running { mut store, mut cores }) = self.running.take() else { return };
         scene.say(&("the agent dies", death));
+        let wait = scene.chance.ms(10, 20_000);
+        if death == Death::Stopped {
+            if let Some(operations) = cores.commit.take() {
+                let _ = store.commit(&operations);
+            }
+            // Fails when the commit did, on a broken disk; then the next start takes longer.
+            let _ = store.close();
+            self.ended(&cores, scene, network);
+            return scene.after(wait, self.event(Event::Starts));
+        }
         // What the store's thread does at this instant: nothing yet, or some of the commit under way.
         if let Some(operations) = cores.commit.take()
             && scene.chance.one_in(2)
@@ -172,7 +184,7 @@ impl Agent {
             self.die_while_committing(&mut store, &operations, scene);
         }
         let seed = match death {
-            Death::Killed => 1,
+            Death::Stopped | Death::Killed => 1,
             Death::PowerCut if scene.chance.one_in(3) => 0,
             Death::PowerCut => scene.chance.number() | 2,
         };
@@ -180,7 +192,6 @@ impl Agent {
         self.disk = self.disk.crash(seed);
         drop(store);
         self.ended(&cores, scene, network);
-        let wait = scene.chance.ms(10, 20_000);
         scene.after(wait, self.event(Event::Starts));
     }
 

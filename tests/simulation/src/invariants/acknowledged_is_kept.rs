@@ -26,7 +26,7 @@ impl Invariant for AcknowledgedIsKept {
 
     fn observe(&mut self, seen: &Observation) -> Result<(), String> {
         match seen {
-            Observation::Acknowledged { fix } => drop(self.acknowledged.insert(*fix)),
+            Observation::Acknowledged { fix, .. } => drop(self.acknowledged.insert(*fix)),
             Observation::Visible { value, .. } => self.stored.extend(fix_of(value)),
             _ => {}
         }

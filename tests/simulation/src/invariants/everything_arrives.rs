@@ -28,7 +28,7 @@ impl Invariant for EverythingArrives {
     fn observe(&mut self, seen: &Observation) -> Result<(), String> {
         match seen {
             Observation::Published { fix, .. } => drop(self.published.insert(*fix)),
-            Observation::Acknowledged { fix } => drop(self.acknowledged.insert(*fix)),
+            Observation::Acknowledged { fix, .. } => drop(self.acknowledged.insert(*fix)),
             Observation::Visible { value, .. } => self.stored.extend(fix_of(value)),
             Observation::OutboxHolds { events, .. } => self.outbox_events = *events,
             _ => {}

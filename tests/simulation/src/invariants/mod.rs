@@ -6,6 +6,7 @@ mod everything_arrives;
 mod in_order;
 mod never_twice;
 mod only_what_was_published;
+mod pubacks_in_order;
 mod what_was_read_stays;
 
 use std::time::Duration;
@@ -38,17 +39,19 @@ pub struct Invariants {
     never_twice: never_twice::NeverTwice,
     in_order: in_order::InOrder,
     only_what_was_published: only_what_was_published::OnlyWhatWasPublished,
+    pubacks_in_order: pubacks_in_order::PubacksInOrder,
     everything_arrives: everything_arrives::EverythingArrives,
     what_was_read_stays: what_was_read_stays::WhatWasReadStays,
     alerts_reach_the_driver: alerts_reach_the_driver::AlertsReachTheDriver,
 }
 
 impl Invariants {
-    fn all(&mut self) -> [&mut dyn Invariant; 7] {
+    fn all(&mut self) -> [&mut dyn Invariant; 8] {
         [
             &mut self.only_what_was_published,
             &mut self.never_twice,
             &mut self.in_order,
+            &mut self.pubacks_in_order,
             &mut self.what_was_read_stays,
             &mut self.alerts_reach_the_driver,
             &mut self.acknowledged_is_kept,
