@@ -79,10 +79,15 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         listeners.iter().map(|listener| endpoint(&listener.advertised)).collect::<Result<_, _>>()?;
     let edge = edge::bind(&config.edge)?;
 
-    let log_writer = writer::start(me, config.broker.segment_bytes.0);
+    let log_writer = writer::start(me);
     let partitions = Partitions::default();
-    let host =
-        Host { me, logs: data.join("logs"), partitions: partitions.clone(), writer: log_writer.clone() };
+    let host = Host {
+        me,
+        logs: data.join("logs"),
+        segment_bytes: config.broker.segment_bytes.0,
+        partitions: partitions.clone(),
+        writer: log_writer.clone(),
+    };
     let mut metadata = Metadata::open(&data.join("metadata"), Limits::default())?;
     // Registered before its partitions are opened: each registration begins a new leader epoch.
     register(&mut metadata, me, endpoints)?;

@@ -13,11 +13,7 @@ use kafka_wire::record_batch::{self, Compression, Producer, RecordsEncoder};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info};
 
-use crate::{
-    clock,
-    partition::Partitions,
-    writer::{self, OpenPartition},
-};
+use crate::{clock, hosted::OpenPartition, partition::Partitions, writer};
 
 /// Commands waiting; callers wait while it is full.
 const QUEUE: usize = 64;
@@ -58,6 +54,7 @@ impl Controller {
 pub struct Host {
     pub me: BrokerId,
     pub logs: std::path::PathBuf,
+    pub segment_bytes: u64,
     pub partitions: Partitions,
     pub writer: mpsc::Sender<writer::Command>,
 }
@@ -201,6 +198,7 @@ impl Host {
         let open = OpenPartition {
             topic_id: topic.topic_id,
             folder: self.logs.join(id.to_string()),
+            segment_bytes: self.segment_bytes,
             leader_epoch: state.leader_epoch,
             in_sync: state.isr.clone(),
             min_in_sync: topic.config_number("min.insync.replicas").unwrap_or(1).max(1) as usize,

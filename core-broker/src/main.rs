@@ -1,21 +1,10 @@
 //! The core broker: a partitioned commit log that Kafka clients and edge agents write to.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // a shell
 
-mod broker;
-mod cli;
-mod clock;
-mod config;
-mod controller;
-mod edge;
-mod groups;
-mod kafka;
-mod partition;
-mod producer_ids;
-mod writer;
-
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use core_broker::{broker, cli, config};
 
 /// A partitioned commit log that speaks the Kafka protocol, with a QUIC door for edge agents.
 #[derive(Parser)]

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use broker_logic::{
     ids::{LeaderEpoch, Offset, TopicPartition},
-    replica::{Acks, AppendError, Appended},
+    replica::{Acks, AppendError},
 };
 use bytes::Bytes;
 use commit_log::{LogReader, ReadError, RealDisk};
 use kafka_wire::record_batch::BatchHeader;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::writer::Command;
+use crate::{hosted::AppendResult, writer::Command};
 
 /// What others may know of a replica without asking its owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +33,6 @@ pub struct Partition {
     pub(crate) slot: usize,
     pub(crate) writer: mpsc::Sender<Command>,
 }
-
-pub type AppendResult = Result<Appended, AppendError>;
 
 impl Partition {
     /// Hands the batch to the partition's owner; waits while its queue is full. Batches submitted one

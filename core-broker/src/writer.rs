@@ -4,21 +4,22 @@
 //! log that was written once, and tells the replicas. Producers that arrive during a sync are the next
 //! turn's group: the slower the disk, the larger the group.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use broker_logic::{
-    ids::{BrokerId, LeaderEpoch, Offset, TopicId, TopicPartition},
-    replica::{Acks, Action, AppendError, InSync, Input, Opened, Producers, Replica},
+    ids::BrokerId,
+    replica::{Acks, Replica},
 };
 use bytes::Bytes;
-use commit_log::{Log, LogConfig, LogError, LogReader, RealDisk};
-use kafka_wire::record_batch::{self, BatchHeader};
+use commit_log::{LogError, LogReader, RealDisk, Recovered};
+use kafka_wire::record_batch::BatchHeader;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, warn};
 
 use crate::{
     clock,
-    partition::{AppendResult, Partition, View},
+    hosted::{Answers, AppendResult, Hosted, OpenPartition},
+    partition::{Partition, View},
 };
 
 /// Batches waiting for the writer; a full queue makes the connections wait, and TCP their clients.
@@ -53,20 +54,10 @@ pub enum Command {
     },
 }
 
-/// What to host, as the cluster's image says.
-pub struct OpenPartition {
-    pub id: TopicPartition,
-    pub topic_id: TopicId,
-    pub folder: PathBuf,
-    pub leader_epoch: LeaderEpoch,
-    pub in_sync: Vec<BrokerId>,
-    pub min_in_sync: usize,
-}
-
 /// Starts the writer's thread.
-pub fn start(me: BrokerId, segment_bytes: u64) -> mpsc::Sender<Command> {
+pub fn start(me: BrokerId) -> mpsc::Sender<Command> {
     let (sender, receiver) = mpsc::channel(QUEUE);
-    let writer = Writer { me, segment_bytes, handle: sender.downgrade(), hosted: Vec::new() };
+    let writer = Writer { me, handle: sender.downgrade(), slots: Vec::new() };
     let runtime = tokio::runtime::Handle::current();
     std::thread::Builder::new()
         .name("log-writer".into())
@@ -77,29 +68,19 @@ pub fn start(me: BrokerId, segment_bytes: u64) -> mpsc::Sender<Command> {
 
 struct Writer {
     me: BrokerId,
-    segment_bytes: u64,
     handle: mpsc::WeakSender<Command>,
-    hosted: Vec<Hosted>,
+    slots: Vec<Slot>,
 }
 
-struct Hosted {
-    open: OpenPartition,
-    log: Log<RealDisk>,
+type Waiter = oneshot::Sender<AppendResult>;
+
+/// A partition, and what others see of it.
+struct Slot {
+    hosted: Hosted<RealDisk, Waiter>,
     readers: watch::Sender<LogReader<RealDisk>>,
-    replica: Replica,
     view: watch::Sender<View>,
-    /// Producers that wait for their answer, by token.
-    answers: BTreeMap<u64, oneshot::Sender<AppendResult>>,
-    next_token: u64,
-    unsynced: bool,
     /// The disk was full; then the log is opened again.
     reopen_at_ms: Option<i64>,
-}
-
-/// How a log was found: what a replica goes on from.
-struct Found {
-    log: Log<RealDisk>,
-    replica: Replica,
 }
 
 impl Writer {
@@ -126,14 +107,16 @@ impl Writer {
                     }
                     Command::Append { slot, header, batch, acks, deadline_ms, answer } => {
                         bytes += batch.len();
-                        self.hosted[slot].append(&header, &batch, acks, deadline_ms, answer);
+                        self.slots[slot].act(|hosted, now_ms, answers| {
+                            hosted.append(&header, &batch, acks, deadline_ms, answer, now_ms, answers);
+                        });
                     }
                 }
                 next = if bytes < MAX_GROUP_BYTES { queue.try_recv().ok() } else { None };
             }
             self.sync();
             self.tick();
-            self.reopen();
+            self.open_again();
         }
         self.sync();
         self.close();
@@ -141,103 +124,104 @@ impl Writer {
 
     fn idle(&self) -> Duration {
         let now_ms = clock::now_ms();
-        self.hosted.iter().filter_map(|hosted| hosted.replica.deadline_ms()).min().map_or(MAX_IDLE, |at| {
+        let due = self.slots.iter().flat_map(|slot| [slot.hosted.replica().deadline_ms(), slot.reopen_at_ms]);
+        let next = due.flatten().min();
+        next.map_or(MAX_IDLE, |at| {
             Duration::from_millis(at.saturating_sub(now_ms).max(0) as u64).min(MAX_IDLE)
         })
     }
 
     fn open(&mut self, open: OpenPartition) -> Result<Partition, LogError> {
-        let Found { log, replica } = self.find(&open)?;
-        let (view, view_receiver) = watch::channel(view_of(&replica));
-        let (readers, log_receiver) = watch::channel(log.reader());
+        let (hosted, recovered) = Hosted::open(RealDisk, self.me, open)?;
+        log_recovery(&hosted, &recovered);
+        let (view, view_receiver) = watch::channel(view_of(hosted.replica()));
+        let (readers, log_receiver) = watch::channel(hosted.reader());
         let partition = Partition {
-            id: open.id.clone(),
+            id: hosted.id().clone(),
             log: log_receiver,
             view: view_receiver,
-            slot: self.hosted.len(),
+            slot: self.slots.len(),
             writer: self.handle.upgrade().expect("whoever asks to open holds a sender"),
         };
-        self.hosted.push(Hosted {
-            open,
-            log,
-            readers,
-            replica,
-            view,
-            answers: BTreeMap::new(),
-            next_token: 0,
-            unsynced: false,
-            reopen_at_ms: None,
-        });
+        self.slots.push(Slot { hosted, readers, view, reopen_at_ms: None });
         Ok(partition)
     }
 
-    /// Opens the log and takes stock: what it holds is synced, and its headers say what producers sent.
-    fn find(&self, open: &OpenPartition) -> Result<Found, LogError> {
-        let config =
-            LogConfig { segment_bytes: self.segment_bytes, ..LogConfig::new(open.topic_id.0.into_bytes()) };
-        let (log, recovered) = Log::open(RealDisk, &open.folder, config)?;
-        if recovered.truncated_bytes > 0 {
-            warn!(partition = %open.id, bytes = recovered.truncated_bytes,
-                "cut an unfinished write off the end of the log");
-        }
-        if let Some(corruption) = &recovered.corruption {
-            error!(partition = %open.id, ?corruption, "the log is damaged");
-        }
-        let mut producers = Producers::default();
-        for header in log.reader().headers(recovered.log_start) {
-            let header = header?;
-            producers.remember(&header, Offset(header.base_offset), header.max_timestamp);
-        }
-        let opened =
-            Opened { log_start: Offset(recovered.log_start), log_end: Offset(recovered.log_end), producers };
-        let in_sync = InSync::new(self.me, open.in_sync.iter().copied(), open.min_in_sync);
-        Ok(Found { log, replica: Replica::leader(self.me, open.leader_epoch, in_sync, opened) })
-    }
-
-    /// A disk that was full may have room again.
-    fn reopen(&mut self) {
-        let now_ms = clock::now_ms();
-        for slot in 0..self.hosted.len() {
-            if self.hosted[slot].reopen_at_ms.is_none_or(|at| at > now_ms) {
-                continue;
-            }
-            let found = self.find(&self.hosted[slot].open);
-            let hosted = &mut self.hosted[slot];
-            match found {
-                Ok(Found { log, replica }) => {
-                    warn!(partition = %hosted.open.id, log_end = %replica.log_end(), "the log was opened again");
-                    hosted.readers.send_replace(log.reader());
-                    hosted.view.send_replace(view_of(&replica));
-                    (hosted.log, hosted.replica) = (log, replica);
-                    hosted.reopen_at_ms = None;
-                }
-                Err(error) => {
-                    error!(partition = %hosted.open.id, %error, "the log cannot be opened again yet");
-                    hosted.reopen_at_ms = Some(now_ms + REOPEN_MS);
-                }
-            }
-        }
-    }
-
+    /// The end of a turn: one sync for each log that was written.
     fn sync(&mut self) {
-        for hosted in self.hosted.iter_mut().filter(|hosted| hosted.unsynced) {
-            hosted.sync();
+        for slot in self.slots.iter_mut().filter(|slot| slot.hosted.is_unsynced()) {
+            slot.act(|hosted, now_ms, answers| hosted.sync(now_ms, answers));
         }
     }
 
     fn tick(&mut self) {
         let now_ms = clock::now_ms();
-        for hosted in &mut self.hosted {
-            if hosted.replica.deadline_ms().is_some_and(|at| at <= now_ms) {
-                hosted.handle(Input::Tick, None);
+        for slot in &mut self.slots {
+            if slot.hosted.replica().deadline_ms().is_some_and(|at| at <= now_ms) {
+                slot.act(|hosted, now_ms, answers| hosted.tick(now_ms, answers));
+            }
+        }
+    }
+
+    /// A disk that was full may have room again.
+    fn open_again(&mut self) {
+        let now_ms = clock::now_ms();
+        for slot in &mut self.slots {
+            if slot.reopen_at_ms.is_some_and(|at| at <= now_ms) {
+                slot.open_again();
             }
         }
     }
 
     fn close(self) {
-        for hosted in self.hosted {
-            if let Err(error) = hosted.log.close() {
-                error!(partition = %hosted.open.id, %error, "could not close the log");
+        for slot in self.slots {
+            let id = slot.hosted.id().clone();
+            if let Err(error) = slot.hosted.close() {
+                error!(partition = %id, %error, "could not close the log");
+            }
+        }
+    }
+}
+
+impl Slot {
+    /// Does something to the partition, then tells who waits and who watches.
+    fn act(&mut self, act: impl FnOnce(&mut Hosted<RealDisk, Waiter>, i64, &mut Answers<Waiter>)) {
+        let mut answers = Vec::new();
+        act(&mut self.hosted, clock::now_ms(), &mut answers);
+        let shown = view_of(self.hosted.replica());
+        self.view.send_if_modified(|view| std::mem::replace(view, shown) != shown);
+        for (waiter, result) in answers {
+            // A client that went away needs no answer.
+            let _ = waiter.send(result);
+        }
+        if let Some(error) = self.hosted.take_failure() {
+            self.failed(&error);
+        }
+    }
+
+    fn failed(&mut self, error: &LogError) {
+        let partition = self.hosted.id();
+        if error.is_disk_full() {
+            error!(%partition, %error, "the disk is full: nothing more is acknowledged until there is room");
+            self.reopen_at_ms = Some(clock::now_ms() + REOPEN_MS);
+        } else {
+            // What a disk that failed a sync still holds is unknown to everybody: no opening again by itself.
+            error!(%partition, %error, "the log failed; it takes no more until the broker restarts");
+        }
+    }
+
+    fn open_again(&mut self) {
+        match self.hosted.open_again(RealDisk) {
+            Ok(recovered) => {
+                log_recovery(&self.hosted, &recovered);
+                warn!(partition = %self.hosted.id(), log_end = recovered.log_end, "the log was opened again");
+                self.readers.send_replace(self.hosted.reader());
+                self.view.send_replace(view_of(self.hosted.replica()));
+                self.reopen_at_ms = None;
+            }
+            Err(error) => {
+                error!(partition = %self.hosted.id(), %error, "the log cannot be opened again yet");
+                self.reopen_at_ms = Some(clock::now_ms() + REOPEN_MS);
             }
         }
     }
@@ -251,68 +235,12 @@ fn view_of(replica: &Replica) -> View {
     }
 }
 
-impl Hosted {
-    fn append(
-        &mut self,
-        header: &BatchHeader,
-        batch: &Bytes,
-        acks: Acks,
-        deadline_ms: i64,
-        answer: oneshot::Sender<AppendResult>,
-    ) {
-        let token = self.next_token;
-        self.next_token += 1;
-        self.answers.insert(token, answer);
-        self.handle(Input::Append { token, batch: *header, acks, deadline_ms }, Some(batch));
+fn log_recovery(hosted: &Hosted<RealDisk, Waiter>, recovered: &Recovered) {
+    let partition = hosted.id();
+    if recovered.truncated_bytes > 0 {
+        warn!(%partition, bytes = recovered.truncated_bytes, "cut an unfinished write off the end of the log");
     }
-
-    fn sync(&mut self) {
-        self.unsynced = false;
-        match self.log.sync() {
-            Ok(end) => self.handle(Input::Synced { end: Offset(end) }, None),
-            Err(error) => self.failed(&error),
-        }
-    }
-
-    fn failed(&mut self, error: &LogError) {
-        if error.is_disk_full() {
-            error!(partition = %self.open.id, %error, "the disk is full: nothing more is acknowledged until there is room");
-            self.reopen_at_ms = Some(clock::now_ms() + REOPEN_MS);
-        } else {
-            // What a disk that failed a sync still holds is unknown to everybody: no opening again by itself.
-            error!(partition = %self.open.id, %error, "the log failed; it takes no more until the broker restarts");
-        }
-        self.handle(Input::LogFailed, None);
-    }
-
-    fn handle(&mut self, input: Input, batch: Option<&Bytes>) {
-        let mut actions = Vec::new();
-        self.replica.handle(input, clock::now_ms(), &mut actions);
-        let mut failure = None;
-        for action in actions {
-            match action {
-                Action::Write { base_offset, leader_epoch, .. } => {
-                    let mut stamped = batch.expect("a write follows an append").to_vec();
-                    record_batch::set_base_offset_and_epoch(&mut stamped, base_offset.0, leader_epoch.0);
-                    match self.log.append(&stamped) {
-                        Ok(()) => self.unsynced = true,
-                        Err(error) => failure = Some(error),
-                    }
-                }
-                Action::Answer { token, result } => {
-                    let result = if failure.is_some() { Err(AppendError::LogFailed) } else { result };
-                    if let Some(answer) = self.answers.remove(&token) {
-                        // A client that went away needs no answer.
-                        let _ = answer.send(result);
-                    }
-                }
-                Action::HighWatermark { offset } => {
-                    self.view.send_modify(|view| view.high_watermark = offset);
-                }
-            }
-        }
-        if let Some(error) = failure {
-            self.failed(&error);
-        }
+    if let Some(corruption) = &recovered.corruption {
+        error!(%partition, ?corruption, "the log is damaged");
     }
 }

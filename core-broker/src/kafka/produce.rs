@@ -18,7 +18,8 @@ use tokio::sync::oneshot;
 use crate::{
     broker::Shared,
     clock,
-    partition::{AppendResult, Partition, answered},
+    hosted::AppendResult,
+    partition::{Partition, answered},
 };
 
 /// `message.timestamp.after.max.ms`: a clock that runs ahead by more would make retention by time useless.

@@ -1,0 +1,16 @@
+//! The shell of the core broker. A library so that the simulation can drive a partition, [`hosted`], on a
+//! disk in memory; the program is `main.rs`.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)] // a shell
+
+pub mod broker;
+pub mod cli;
+mod clock;
+pub mod config;
+mod controller;
+mod edge;
+mod groups;
+pub mod hosted;
+mod kafka;
+mod partition;
+mod producer_ids;
+mod writer;
