@@ -1,7 +1,7 @@
 //! The outbox store's thread: one commit at a time, each synced before it is reported. The one file that
 //! knows both the logic's words and the store's.
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use edge_logic::{
     agent::Stored,
     downlink::StoredDownlink,
@@ -11,7 +11,7 @@ use edge_logic::{
 };
 use kafka_wire::record_batch::{Compression, RecordSet};
 use outbox_store::{
-    Committed, Lane, Loaded, Op, Producer, ReadBlock, Reader, Store, StoreConfig, StoreError,
+    Committed, Lane, Loaded, Op, OpenError, Producer, ReadBlock, Reader, Store, StoreConfig, StoreError,
 };
 use tokio::sync::mpsc;
 use tracing::{error, warn};
@@ -35,8 +35,14 @@ pub fn open(config: &Config, verify: bool) -> anyhow::Result<Opened> {
         agent_id: config.uplink.agent_id(),
         verify,
     };
-    let (store, loaded) =
-        Store::open(&path, &store_config).with_context(|| format!("the outbox {}", path.display()))?;
+    let (store, loaded) = match Store::open(&path, &store_config) {
+        Ok(opened) => opened,
+        Err(OpenError::InUse(_)) => bail!(
+            "another edge-agent uses {}: stop it, or give another folder with --data DIR",
+            config.data().display()
+        ),
+        Err(error) => return Err(error).with_context(|| format!("the outbox {}", path.display())),
+    };
     if let Some(quarantined) = &loaded.quarantined {
         error!(kept = %quarantined.path.display(), why = quarantined.why,
             "the outbox could not be understood and was moved aside: what it held was not forwarded");
