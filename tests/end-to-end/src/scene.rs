@@ -27,7 +27,7 @@ pub struct Scene {
 pub fn scene(test: impl FnOnce(&Scene) -> Result<()>) {
     program(""); // built outside of the deadline
     let scene = Scene {
-        folder: tempfile::Builder::new().prefix("longhaul-test-").tempdir().expect("a temporary folder"),
+        folder: folder().expect("a temporary folder"),
         kafka: free_address(),
         quic: free_address(),
         mqtt: free_address(),
@@ -129,6 +129,12 @@ impl Scene {
     fn logs(&self) -> PathBuf {
         self.path("log")
     }
+}
+
+/// Deleted with the test, unless LONGHAUL_TEST_KEEP is set.
+fn folder() -> std::io::Result<tempfile::TempDir> {
+    let keep = std::env::var_os("LONGHAUL_TEST_KEEP").is_some();
+    tempfile::Builder::new().prefix("longhaul-test-").disable_cleanup(keep).tempdir()
 }
 
 struct ShownOnPanic<'a>(&'a Scene);

@@ -1,6 +1,10 @@
 //! Real processes, foreign clients, kill -9.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // processes, files, clocks
 
+mod front_door;
+mod full_disk;
+mod group;
+mod hostile;
 mod kcat;
 mod kill;
 mod path;

@@ -1,0 +1,187 @@
+//! A full disk: nothing is acknowledged that is not stored, nobody dies, and freed space is enough to go on.
+
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    io::Write,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use end_to_end::{Process, Scene, mqtt, scene, topic};
+
+const TOPIC: &str = "fleet/trucks/truck-1/gps";
+
+/// Longer than a commit takes that succeeds.
+const SILENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn an_agent_on_a_full_disk_acknowledges_nothing_it_cannot_keep_and_recovers() {
+    scene(|scene| {
+        let Some(disk) = SmallDisk::mount(&scene.path("small-disk"))? else { return Ok(()) };
+        let data = disk.path.join("edge-agent");
+        let mut agent = scene.agent_in(&data)?;
+        let mut acknowledged = publish(scene, 0..200)?;
+        ensure!(acknowledged.len() == 200, "on an empty disk {} of 200", acknowledged.len());
+
+        disk.fill()?;
+        // redb may have some room left in its file.
+        let mut next = 200;
+        loop {
+            let now = publish(scene, next..next + 1_000)?;
+            let all = now.len() == 1_000;
+            acknowledged.extend(now);
+            next += 1_000;
+            if !all {
+                break;
+            }
+            ensure!(next < 100_000, "the disk is full, and everything is acknowledged");
+        }
+        ensure!(agent.is_alive(), "the agent died of a full disk: {}", agent.last_words());
+
+        disk.free()?;
+        publish_until_acknowledged(scene, next, &mut acknowledged)?;
+        let mut broker = scene.broker()?;
+        check_all_arrive(scene, &acknowledged)?;
+        agent.stop()?;
+        broker.stop()
+    });
+}
+
+#[test]
+fn a_broker_on_a_full_disk_keeps_what_it_confirmed_and_takes_the_rest_when_there_is_room() {
+    scene(|scene| {
+        let Some(disk) = SmallDisk::mount(&scene.path("small-disk"))? else { return Ok(()) };
+        let mut broker = scene.broker_in(&disk.path.join("core-broker"))?;
+        let mut agent = scene.agent()?;
+        let mut acknowledged = publish(scene, 0..200)?;
+        check_all_arrive(scene, &acknowledged)?;
+
+        disk.fill()?;
+        // The agent has room: devices notice nothing.
+        for first in [200, 1_200] {
+            let now = publish(scene, first..first + 1_000)?;
+            ensure!(now.len() == 1_000, "the agent acknowledged {} of 1000", now.len());
+            acknowledged.extend(now);
+        }
+        wait_for_log(&broker, "ERROR")?;
+        ensure!(broker.is_alive(), "the broker died of a full disk: {}", broker.last_words());
+
+        disk.free()?;
+        check_all_arrive(scene, &acknowledged)?;
+        agent.stop()?;
+        broker.stop()
+    });
+}
+
+/// A disk of 8 MiB that a test may fill. Unmounted when dropped.
+struct SmallDisk {
+    path: PathBuf,
+}
+
+impl SmallDisk {
+    fn mount(path: &Path) -> Result<Option<Self>> {
+        std::fs::create_dir_all(path)?;
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=8m", "longhaul-test"]).arg(path);
+        match mount.output() {
+            Ok(output) if output.status.success() => Ok(Some(Self { path: path.to_owned() })),
+            Ok(output) => {
+                println!("skipped: no small disk: {}", String::from_utf8_lossy(&output.stderr).trim());
+                Ok(None)
+            }
+            Err(error) => {
+                println!("skipped: no small disk: {error}");
+                Ok(None)
+            }
+        }
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.path.join("filler")
+    }
+
+    /// To the last byte.
+    fn fill(&self) -> Result<()> {
+        let mut file = File::create(self.filler())?;
+        let zeros = [0; 4096];
+        while file.write_all(&zeros).is_ok() {}
+        Ok(())
+    }
+
+    fn free(&self) -> Result<()> {
+        std::fs::remove_file(self.filler()).context("the filler")
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: whoever still has a file open there is about to be killed.
+        let _ = Command::new("umount").arg("-l").arg(&self.path).status();
+    }
+}
+
+/// A valid fix that is like no other, and hard to compress.
+fn fix(number: u32) -> Vec<u8> {
+    let noise: String = (0..40u32)
+        .map(|position| {
+            let mixed = (number * 40 + position).wrapping_mul(2_654_435_761).rotate_left(16);
+            let mixed = mixed.wrapping_mul(2_246_822_519) >> 8;
+            char::from(b'a' + (mixed % 26) as u8)
+        })
+        .collect();
+    let (minute, second) = (number / 60 % 60, number % 60);
+    format!(
+        "{{\"v\":1,\"vehicle_id\":\"truck-1\",\"ts\":\"2026-03-02T{:02}:{minute:02}:{second:02}Z\",\
+         \"lat\":50.1,\"lon\":8.6,\"boot_id\":\"{noise}\",\"seq\":{number}}}",
+        number / 3_600 % 24
+    )
+    .into_bytes()
+}
+
+/// On a connection of its own; the payloads that were acknowledged before it ended or fell silent.
+fn publish(scene: &Scene, numbers: std::ops::Range<u32>) -> Result<BTreeSet<Vec<u8>>> {
+    let fixes: Vec<Vec<u8>> = numbers.map(fix).collect();
+    // While the disk is full the agent does not even greet.
+    match mqtt::Device::connect(scene.mqtt, mqtt::V3_1_1, "truck-1") {
+        Ok(mut device) => device.publish_all(TOPIC, &fixes, SILENCE),
+        Err(_) => Ok(BTreeSet::new()),
+    }
+}
+
+fn publish_until_acknowledged(scene: &Scene, first: u32, acknowledged: &mut BTreeSet<Vec<u8>>) -> Result<()> {
+    let until = Instant::now() + PATIENCE;
+    for number in first.. {
+        let now = publish(scene, number..number + 1)?;
+        if !now.is_empty() {
+            acknowledged.extend(now);
+            return Ok(());
+        }
+        if Instant::now() > until {
+            bail!("nothing is acknowledged {PATIENCE:?} after space was freed");
+        }
+    }
+    Ok(())
+}
+
+fn check_all_arrive(scene: &Scene, acknowledged: &BTreeSet<Vec<u8>>) -> Result<()> {
+    let records = topic::read_until(&scene.bootstrap(), &["trucks_gps"], PATIENCE, |records| {
+        let values: BTreeSet<&Vec<u8>> = records.iter().map(|record| &record.value).collect();
+        acknowledged.iter().all(|value| values.contains(value))
+    })?;
+    let values: BTreeSet<&Vec<u8>> = records.iter().map(|record| &record.value).collect();
+    ensure!(values.len() == records.len(), "{} records, {} of them different", records.len(), values.len());
+    Ok(())
+}
+
+fn wait_for_log(process: &Process, word: &str) -> Result<()> {
+    let until = Instant::now() + PATIENCE;
+    while !process.log().contains(word) {
+        ensure!(Instant::now() < until, "{} does not say {word}: {}", process.name, process.last_words());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
