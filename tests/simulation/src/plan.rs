@@ -8,19 +8,19 @@ use crate::chance::Chance;
 /// Something a part of the world does wrong on purpose, to prove that an invariant sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sabotage {
-    /// The agent's shell tells the sessions that an event is committed before the store has it.
+    /// The agent's shell says that a commit is synced, and then writes it.
     AckBeforeCommit,
-    /// The agent's shell lets some writes overtake others.
-    WritesOvertake,
+    /// The agent's shell gives two fixes of a device each other's payload.
+    FixesExchanged,
     /// The agent's shell changes a digit of some payloads.
     PayloadChanged,
     /// The broker forgets its producers when it starts.
     ProducersForgotten,
     /// The broker says "synced" without a sync.
     SyncedWithoutSync,
-    /// The agent's shell hands some alerts to nobody.
+    /// The agent's shell never sends some of the alerts.
     AlertsDropped,
-    /// The agent's shell keeps from the downlink that an alert was delivered.
+    /// The agent's shell keeps from the store that an alert was delivered.
     DeliveriesForgotten,
 }
 
@@ -67,7 +67,7 @@ impl Plan {
             trouble: chance.ms(40_000, 120_000),
             commit_ms: *chance.pick(&[2, 10, 50, 400, 3000]),
             linger: *chance.pick(&[Duration::ZERO, Duration::ZERO, Duration::from_millis(500)]),
-            outbox_bytes: *chance.pick(&[1 << 30, 1 << 30, 6_000, 1_500]),
+            outbox_bytes: *chance.pick(&[1 << 30, 1 << 30, 1 << 30, 12_000]),
             alert_every: chance.ms(2000, 20_000),
             alert_ttl: *chance.pick(&[Duration::from_secs(7200), Duration::from_secs(30)]),
             segment_bytes: *chance.pick(&[2_000, 20_000, 1 << 20]),

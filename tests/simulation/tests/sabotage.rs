@@ -30,8 +30,8 @@ fn a_broker_that_forgets_its_producers_is_noticed() {
 }
 
 #[test]
-fn writes_that_overtake_one_another_are_noticed() {
-    check(Sabotage::WritesOvertake, "in_order", "comes after");
+fn fixes_out_of_order_are_noticed() {
+    check(Sabotage::FixesExchanged, "in_order", "comes after");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The edge agent: lives of its cores over one disk that outlives them.
 
 mod cores;
+mod sabotage;
 mod store;
 
 use std::time::Duration;
@@ -157,9 +158,9 @@ impl Agent {
 
     pub fn closed(&mut self, wire: WireId, peer: Peer, scene: &mut Scene, network: &mut Network) {
         let Some(running) = &mut self.running else { return };
-        match cores::broker_of(peer) {
-            None => running.cores.socket_closed(wire, scene, network),
-            Some(attempt) => running.cores.unlinked(attempt, scene, network),
+        match peer {
+            Peer::Device(_) => running.cores.socket_closed(wire, scene, network),
+            Peer::Broker(attempt) => running.cores.unlinked(attempt, scene, network),
         }
     }
 
@@ -218,11 +219,10 @@ impl Agent {
             let wait = scene.chance.ms(1000, 5000);
             return scene.after(wait, self.event(Event::Starts));
         };
-        let opened = store::translated(&store, loaded);
-        scene.say(&("the agent starts, boot", opened.boot));
-        let cores = Cores::new(self.life, &scene.plan, &opened, store.reader());
-        let running = self.running.insert(Running { store, cores });
-        running.cores.begin(opened, scene, network);
+        scene.say(&("the agent starts, boot", loaded.boot));
+        let stored = store::translated(&store, loaded);
+        let cores = Cores::begin(self.life, stored, store.reader(), scene, network);
+        self.running = Some(Running { store, cores });
     }
 
     fn commit(&mut self, scene: &mut Scene, network: &mut Network) {
@@ -231,6 +231,9 @@ impl Agent {
         match running.store.commit(&operations) {
             Ok(committed) => {
                 scene.observe(Observation::CommitOnDisk);
+                if sabotage::tells_before_it_writes(scene.plan.sabotage) {
+                    return;
+                }
                 let (wait, stored_bytes) = (scene.chance.ms(0, 3), committed.stored_bytes);
                 scene.after(wait, self.event(Event::CommitTold { stored_bytes }));
             }

@@ -1,11 +1,10 @@
 //! Between the logic's words and the store's, as the edge agent's shell does it.
 
-use bytes::Bytes;
 use edge_logic::{
+    agent::Stored,
     downlink::StoredDownlink,
     lane::{Block, BlockNumber, LaneId, LaneKey, StoredLane},
     outbox::{Change, Commit},
-    sessions::{LoadedSession, SessionRecord, WindowEntry},
     uplink,
 };
 use kafka_wire::record_batch::{Compression, RecordSet};
@@ -14,18 +13,8 @@ use uplink_wire::{Class, StampedProducer};
 
 const READ_BYTES: usize = 512 << 10;
 
-/// What the file said when it was opened, in the logic's words.
-pub struct Opened {
-    pub boot: u64,
-    pub lanes: Vec<StoredLane>,
-    pub stored_bytes: u64,
-    pub sessions: Vec<LoadedSession>,
-    pub downlink: StoredDownlink,
-    pub facts: Vec<(String, String, Bytes)>,
-}
-
 /// A record that cannot be read would be damage, and nothing damages this disk.
-pub fn translated(store: &Store, loaded: Loaded) -> Opened {
+pub fn translated(store: &Store, loaded: Loaded) -> Stored {
     assert!(loaded.damaged.is_empty(), "damaged without damage: {:?}", loaded.damaged);
     let lanes = loaded.lanes.iter().map(|lane| StoredLane {
         id: LaneId(lane.id),
@@ -39,25 +28,14 @@ pub fn translated(store: &Store, loaded: Loaded) -> Opened {
         first_block: BlockNumber(lane.first_block),
         next_block: BlockNumber(lane.next_block),
     });
-    let sessions = loaded.sessions.iter().map(|(client_id, bytes)| {
-        let record = postcard::from_bytes::<SessionRecord>(bytes).expect("a session record");
-        let of_client = loaded.windows.iter().filter(|(owner, _, _)| owner == client_id);
-        let window = of_client.map(|(_, _, entry)| {
-            postcard::from_bytes::<WindowEntry>(entry).expect("an entry of a session's window")
-        });
-        LoadedSession { record, window: window.collect() }
-    });
-    Opened {
+    let (sessions, unreadable) = Stored::sessions(&loaded.sessions, &loaded.windows);
+    assert!(unreadable.is_empty(), "sessions that cannot be read: {unreadable:?}");
+    Stored {
         boot: loaded.boot,
-        stored_bytes: store.stored().stored_bytes,
         lanes: lanes.collect(),
-        sessions: sessions.collect(),
-        downlink: StoredDownlink {
-            pending: loaded.downlink.clone(),
-            offsets: loaded.offsets.clone(),
-            facts: loaded.facts.clone(),
-        },
-        facts: loaded.facts.clone(),
+        stored_bytes: store.stored().stored_bytes,
+        sessions,
+        downlink: StoredDownlink { pending: loaded.downlink, offsets: loaded.offsets, facts: loaded.facts },
     }
 }
 
