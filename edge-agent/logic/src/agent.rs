@@ -249,7 +249,10 @@ impl Agent {
         let Some(routed) = routed else {
             return self.write(Write::Session(ingest.token), Vec::new(), changes);
         };
-        changes.extend(routed.device.as_ref().and_then(|device| self.downlink.heard(device)));
+        // Without the event, which a full outbox refuses: the device was heard all the same.
+        if let Some(heard) = routed.device.as_ref().and_then(|device| self.downlink.heard(device)) {
+            self.write(Write::Nobody, Vec::new(), vec![heard]);
+        }
         let token = match routed.rejected {
             Some(reason) => {
                 actions.push(Action::Notice(Notice::Rejected { client_id: ingest.client_id, reason }));

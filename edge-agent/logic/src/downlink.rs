@@ -192,7 +192,8 @@ impl Downlink {
         Subscribe { topic: topic.to_owned(), from }
     }
 
-    /// A device was heard. The change belongs into the write of what it said.
+    /// A device was heard. The change is said once: it must be durable before what the device said is
+    /// acknowledged, and whether or not that is taken.
     pub fn heard(&mut self, device: &Device) -> Option<Change> {
         let known = self.devices.get(&device.vehicle_id);
         if device.vehicle_id.len().max(device.mqtt_topic.len()) > MAX_NAME_BYTES {

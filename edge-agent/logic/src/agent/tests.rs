@@ -142,3 +142,14 @@ fn a_full_outbox_acknowledges_nothing_and_says_so_once() {
     assert!(said[0].starts_with("Outbox(OutboxFull"), "{said:?}");
     assert!(said[1].starts_with("close: "), "the device keeps the fix and comes again: {said:?}");
 }
+
+#[test]
+fn a_device_that_a_full_outbox_heard_first_is_known_after_a_restart() {
+    let mut desk = Desk::connected();
+    desk.publish(1, "not a fix: of no device");
+    desk.take(Input::Drained);
+    desk.take(Input::Committed { stored_bytes: OutboxConfig::default().max_bytes });
+    desk.publish(2, FIX);
+    // The fix is refused. That the device is here is said only once, and an alert may come for it.
+    assert_eq!(desk.take(Input::Drained), ["commit 0 blocks, 1 changes"]);
+}
