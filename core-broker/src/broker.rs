@@ -103,13 +103,14 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let kafka_addresses: Vec<String> =
         listeners.iter().map(|listener| listener.address.to_string()).collect();
     let kafka = kafka::serve(listeners, &shared);
+    let stop = service::stop_signal();
     service::serving(&format!(
         "core-broker: serving Kafka clients on {}, edge agents on {} (UDP), data in {}",
         kafka_addresses.join(", "),
         edge.address,
         data.display()
     ));
-    service::stop_signal().await?;
+    stop.await?;
 
     info!("stopping");
     edge.close().await;

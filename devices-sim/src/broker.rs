@@ -39,9 +39,13 @@ mod stock {
                 tracing::error!(%error, "the broker has stopped");
             }
         });
-        service::serving(&format!("stock broker on {listen}; it acknowledges from memory"));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(service::stop_signal()).context("cannot listen for signals")
+        let stop = {
+            let _entered = runtime.enter();
+            service::stop_signal()
+        };
+        service::serving(&format!("stock broker on {listen}; it acknowledges from memory"));
+        runtime.block_on(stop).context("cannot listen for signals")
     }
 
     /// Where the broker can listen. rumqttd only logs that it cannot, so the port is tried first.

@@ -43,9 +43,10 @@ pub async fn run(bootstrap: &str, listen: &str) -> anyhow::Result<()> {
         let (board, stop, bootstrap) = (Arc::clone(&board), Arc::clone(&stop), bootstrap.to_owned());
         move || reader::run(&bootstrap, &board, &stop)
     });
+    let stopped = service::stop_signal();
     service::serving(&format!("dashboard: http://{} from {bootstrap}", socket.local_addr()?));
     let served = axum::serve(socket, web::router(Arc::clone(&board))).with_graceful_shutdown(async move {
-        if let Err(error) = service::stop_signal().await {
+        if let Err(error) = stopped.await {
             tracing::error!(%error, "cannot listen for signals");
         }
         board.stopping.send_replace(true);

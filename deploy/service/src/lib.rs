@@ -67,16 +67,19 @@ pub fn serving(line: &str) {
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
-/// Resolves at the first SIGINT or SIGTERM.
-pub async fn stop_signal() -> io::Result<()> {
+/// Resolves at the first SIGINT or SIGTERM after the call. Called before [`serving`]: whoever reads that line
+/// may send the signal at once, and one that nobody listens for ends the process without a goodbye.
+pub fn stop_signal() -> impl Future<Output = io::Result<()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    let listening = signal(SignalKind::terminate()).and_then(|it| Ok((it, signal(SignalKind::interrupt())?)));
+    async move {
+        let (mut terminate, mut interrupt) = listening?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Ends a `main`: an error becomes one line on standard error and exit code 1.
