@@ -9,3 +9,4 @@ mod kcat;
 mod kill;
 mod path;
 mod replay;
+mod signals;
