@@ -16,7 +16,7 @@ pub enum Fault {
     BrokerCrash,
     OutboxDiskFails,
     OutboxDiskMends,
-    LogSyncFails,
+    LogDiskFails,
     /// Somebody starts the broker again, whose log takes nothing more.
     BrokerRestart,
 }
@@ -34,7 +34,7 @@ impl Fault {
             Fault::AgentCrash => scene.plan.agent_crash,
             Fault::BrokerCrash => scene.plan.broker_crash,
             Fault::OutboxDiskFails => scene.plan.outbox_disk_fails,
-            Fault::LogSyncFails => scene.plan.log_sync_fails,
+            Fault::LogDiskFails => scene.plan.log_disk_fails,
             Fault::OutboxDiskMends | Fault::BrokerRestart => None,
         }
     }
@@ -47,7 +47,7 @@ pub fn begin(scene: &mut Scene) {
         Fault::AgentCrash,
         Fault::BrokerCrash,
         Fault::OutboxDiskFails,
-        Fault::LogSyncFails,
+        Fault::LogDiskFails,
     ] {
         again(fault, scene);
     }
@@ -94,8 +94,8 @@ pub fn strike(fault: Fault, world: &mut World, scene: &mut Scene) {
             scene.after(wait, Event::Fault(Fault::OutboxDiskMends));
         }
         Fault::OutboxDiskMends => world.agent.mend_disk(),
-        Fault::LogSyncFails => {
-            world.broker.fail_a_sync(scene);
+        Fault::LogDiskFails => {
+            world.broker.break_disk(scene);
             let wait = scene.chance.ms(1000, 20_000);
             scene.after(wait, Event::Fault(Fault::BrokerRestart));
         }

@@ -50,7 +50,7 @@ pub struct Plan {
     pub agent_crash: Every,
     pub broker_crash: Every,
     pub outbox_disk_fails: Every,
-    pub log_sync_fails: Every,
+    pub log_disk_fails: Every,
 }
 
 impl Plan {
@@ -76,8 +76,8 @@ impl Plan {
             link_away: chance.ms(0, 60_000),
             agent_crash: every(chance, 5, 50),
             broker_crash: every(chance, 5, 50),
-            outbox_disk_fails: every(chance, 30, 200).filter(|_| chance.one_in(3)),
-            log_sync_fails: every(chance, 30, 200).filter(|_| chance.one_in(3)),
+            outbox_disk_fails: every(chance, 15, 120).filter(|_| chance.one_in(2)),
+            log_disk_fails: every(chance, 15, 120).filter(|_| chance.one_in(2)),
         }
     }
 }

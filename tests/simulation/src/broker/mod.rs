@@ -188,17 +188,24 @@ impl Broker {
         self.submit(append, scene)
     }
 
-    /// The next or second sync of the log fails; what follows is refused until the broker is started again.
-    pub fn fail_a_sync(&self, scene: &mut Scene) {
+    /// A write or a sync of a log fails soon; what follows is refused until the broker is started again.
+    pub fn break_disk(&self, scene: &mut Scene) {
         const EIO: i32 = 5;
-        self.disk.fail_sync(1 + scene.chance.below(2), EIO);
+        const ENOSPC: i32 = 28;
+        let nth = 1 + scene.chance.below(4);
+        match scene.chance.below(3) {
+            0 => self.disk.fail_sync(nth, EIO),
+            1 => self.disk.fail_write(nth, EIO),
+            _ => self.disk.fail_write(nth, ENOSPC),
+        }
     }
 
-    /// No more syncs fail. A broker whose log has failed is started again.
+    /// Nothing more fails. A broker whose log may have failed is started again.
     pub fn mend_disk(&mut self, scene: &mut Scene, network: &mut Network) {
         const NEVER: u64 = 1 << 60;
         self.disk.fail_sync(NEVER, 0);
-        if scene.plan.log_sync_fails.is_some() {
+        self.disk.fail_write(NEVER, 0);
+        if scene.plan.log_disk_fails.is_some() {
             self.die(Death::Killed, scene, network);
         }
     }
@@ -245,7 +252,7 @@ impl Broker {
                 self.running = Some(running);
             }
             Err(error) => {
-                // A sync that was to fail did so while the log was opened.
+                // The disk failed while the log was opened.
                 scene.say(&("the broker cannot start", error.to_string()));
                 self.running = Some(Running {
                     hosted: BTreeMap::new(),
