@@ -6,6 +6,7 @@ pub mod agent;
 mod clock;
 pub mod config;
 mod life;
+mod message;
 mod mqtt;
 mod quic;
 pub mod store;

@@ -24,6 +24,7 @@ use tracing::{debug, error, info, warn};
 use crate::{
     clock,
     config::Config,
+    message::Message,
     mqtt::{self, Connections},
     quic::{Link, Session},
     store::{self, Opened},
@@ -37,13 +38,6 @@ const TURN: usize = 1024;
 
 /// A block that could not be read is tried again: it was acknowledged to a device.
 const READ_AGAIN: Duration = Duration::from_secs(1);
-
-pub enum Message {
-    Mqtt(sessions::Input),
-    Uplink(uplink::Input),
-    Connected { attempt: uplink::Attempt, connection: quinn::Connection },
-    StoreFailed(StoreError),
-}
 
 pub enum End {
     Stopped,

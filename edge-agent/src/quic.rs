@@ -18,7 +18,7 @@ use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 use tracing::{debug, info};
 use uplink_wire::Frame;
 
-use crate::{config, life::Message};
+use crate::{config, message::Message};
 
 const CONNECT: Duration = Duration::from_secs(10);
 

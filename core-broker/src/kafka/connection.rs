@@ -3,10 +3,10 @@
 //! Requests are started in their order; a produce is in its partitions' queues before the next request is
 //! read. Answers may become ready in any order and leave in that of the requests.
 
-use std::{net::SocketAddr, pin::Pin, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::bail;
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use kafka_wire::frame::take_frame;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -17,7 +17,7 @@ use tokio::{
     sync::{mpsc, watch},
 };
 
-use super::{dispatch, listener::Client};
+use super::dispatch::{self, Answer};
 use crate::broker::Shared;
 
 /// Requests of one connection that are under way; beyond it the next is not read, and TCP slows the client.
@@ -26,8 +26,18 @@ const IN_FLIGHT: usize = 64;
 /// What one read may bring.
 const READ_BYTES: usize = 64 << 10;
 
-/// The bytes of an answer in as many pieces as they were read in; `None`: no answer (acks=0).
-pub type Answer = Pin<Box<dyn Future<Output = anyhow::Result<Option<Vec<Bytes>>>> + Send>>;
+/// Who is at the other end. TLS and SASL will name others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Principal {
+    Anonymous,
+}
+
+/// One connection's other end.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub remote: SocketAddr,
+    pub principal: Principal,
+}
 
 pub async fn run(
     socket: TcpStream,

@@ -1,6 +1,6 @@
 //! From a frame to the file that answers it.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, pin::Pin, sync::Arc};
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
@@ -9,10 +9,13 @@ use kafka_wire::{
 };
 
 use super::{
-    api_versions, connection::Answer, create_topics, fetch, group_requests as groups, init_producer_id,
-    list_offsets, metadata, produce,
+    api_versions, create_topics, fetch, group_requests as groups, init_producer_id, list_offsets, metadata,
+    produce,
 };
 use crate::broker::Shared;
+
+/// The bytes of an answer in as many pieces as they were read in; `None`: no answer (acks=0).
+pub type Answer = Pin<Box<dyn Future<Output = anyhow::Result<Option<Vec<Bytes>>>> + Send>>;
 
 /// Starts a request. An error closes the connection, as Kafka does with what it cannot read.
 pub async fn start(shared: &Arc<Shared>, remote: SocketAddr, frame: Bytes) -> anyhow::Result<Answer> {

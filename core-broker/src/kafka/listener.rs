@@ -11,24 +11,11 @@ use tokio::{
 };
 use tracing::{debug, warn};
 
-use super::connection;
+use super::connection::{self, Client, Principal};
 use crate::{
     broker::Shared,
     config::{Config, SecurityProtocol},
 };
-
-/// Who is at the other end. TLS and SASL will name others.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Principal {
-    Anonymous,
-}
-
-/// One connection's other end.
-#[derive(Debug, Clone)]
-pub struct Client {
-    pub remote: SocketAddr,
-    pub principal: Principal,
-}
 
 /// Answers under way at the stop may take this long.
 const DRAIN: Duration = Duration::from_secs(5);

@@ -17,7 +17,7 @@ use tokio::{
 };
 use tracing::debug;
 
-use crate::life::Message;
+use crate::message::Message;
 
 /// What one read may bring.
 const READ_BYTES: usize = 16 << 10;
