@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::chance::Chance;
+use crate::{broker::GPS_PARTITIONS, chance::Chance};
 
 /// Something a part of the world does wrong on purpose, to prove that an invariant sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub struct Plan {
     pub commit_ms: u64,
     pub linger: Duration,
     pub outbox_bytes: u64,
+    /// How many partitions the agent reckons with until the broker has told it.
+    pub guessed_partitions: u32,
     pub alert_every: Duration,
     pub alert_ttl: Duration,
     pub segment_bytes: u64,
@@ -68,6 +70,7 @@ impl Plan {
             commit_ms: *chance.pick(&[2, 10, 50, 400, 3000]),
             linger: *chance.pick(&[Duration::ZERO, Duration::ZERO, Duration::from_millis(500)]),
             outbox_bytes: *chance.pick(&[1 << 30, 1 << 30, 1 << 30, 12_000]),
+            guessed_partitions: *chance.pick(&[GPS_PARTITIONS as u32, 1]),
             alert_every: chance.ms(2000, 20_000),
             alert_ttl: *chance.pick(&[Duration::from_secs(7200), Duration::from_secs(30)]),
             segment_bytes: *chance.pick(&[2_000, 20_000, 1 << 20]),

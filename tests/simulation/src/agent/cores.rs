@@ -323,7 +323,7 @@ fn config(plan: &Plan) -> AgentConfig {
     let mut routes = default_routes();
     routes.retain(|route| route.topic == TRUCKS_GPS);
     for route in &mut routes {
-        route.partitions = crate::broker::GPS_PARTITIONS as u32;
+        route.partitions = plan.guessed_partitions;
     }
     AgentConfig {
         agent_id: "agent".into(),
