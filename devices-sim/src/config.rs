@@ -106,7 +106,7 @@ pub struct LinkArgs {
     /// Print each alert that a cab hears
     #[arg(long)]
     pub print_alerts: bool,
-    /// Print topic<TAB>json instead of publishing, unpaced
+    /// Print topic, tab, JSON instead of publishing, unpaced
     #[arg(long)]
     pub dry_run: bool,
 }

@@ -25,7 +25,7 @@ pub enum AppCommand {
 
 #[derive(Debug, Args)]
 pub struct CommonArgs {
-    /// Brokers to start from, HOST:PORT[,HOST:PORT] [default: 127.0.0.1:9092]
+    /// Brokers to start from, separated by commas [default: 127.0.0.1:9092]
     #[arg(long, value_name = "HOST:PORT", env = "LONGHAUL_BOOTSTRAP")]
     bootstrap: Option<String>,
     /// Values for what no flag and no variable gives

@@ -20,7 +20,7 @@
 //!   for a new producer id (`OpenLane { producer: None }`) and goes on with the sequences it has.
 //! * An agent keeps a lane's producer id on disk before it sends the first block under it.
 //!
-//! Every frame is a hand-made header ([`frame`]) around a body: postcard for the control frames, raw
+//! Every frame is a hand-made header (`frame.rs`) around a body: postcard for the control frames, raw
 //! batches for `Block` and `Deliver`. One frozen struct per kind and version, with golden bytes in
 //! the tests; a changed layout is a new kind or a new version, never an edit.
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
