@@ -11,10 +11,10 @@
 //! observation.rs: what can be seen from outside -> invariants/: one promise per file
 //! ```
 //!
-//! What is real: the sessions, routes, outbox, uplink and downlink of the agent, the store under them; the
-//! edge sessions, replicas and logs of the broker; the codecs of MQTT and of the link. What is imitated: the
-//! shells, step by step as `edge-agent/src/life.rs` and `core-broker/src/writer.rs` drive the cores, with
-//! every wait drawn from the seed.
+//! What is real: the agent's state machine with all its cores, and the store under it; the broker's edge
+//! sessions, replicas and logs; the codecs of MQTT and of the link. What is imitated: sockets, the store's
+//! thread, the writer's turns, the stream app, each step by step as the shells do it, with every wait drawn
+//! from the seed.
 //!
 //! What is not here: more than one broker, consumer groups, stream apps' sums, QUIC itself.
 #![allow(clippy::disallowed_methods)] // a world needs some instant to begin at

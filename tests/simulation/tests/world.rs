@@ -45,8 +45,9 @@ fn every_promise_holds_in_every_world() {
     let count = number("SIMULATION_SEEDS").unwrap_or(SEEDS);
     let (broken, fixes, alerts) = broken(first..first + count);
     assert!(broken.is_empty(), "broken promises in the worlds of {broken:?}");
-    // A world where nothing happens keeps every promise.
-    assert!(fixes as u64 > 50 * count && alerts as u64 > count, "only {fixes} fixes and {alerts} alerts");
+    // A world where nothing happens keeps every promise. One alone may be quiet.
+    let busy = fixes as u64 > 50 * count && alerts as u64 > count;
+    assert!(busy || count < SEEDS, "only {fixes} fixes and {alerts} alerts");
 }
 
 #[test]
