@@ -42,8 +42,13 @@ pub type Answers<W> = Vec<(W, AppendResult)>;
 
 impl<D: Disk, W> Hosted<D, W> {
     /// Opens the log and takes stock: what it holds is synced, and its headers say what producers sent.
-    pub fn open(disk: D, me: BrokerId, open: OpenPartition) -> Result<(Self, Recovered), LogError> {
-        let (log, replica, recovered) = find(disk, me, &open)?;
+    pub fn open(
+        disk: D,
+        me: BrokerId,
+        open: OpenPartition,
+        now_ms: i64,
+    ) -> Result<(Self, Recovered), LogError> {
+        let (log, replica, recovered) = find(disk, me, &open, now_ms)?;
         let hosted = Self {
             me,
             open,
@@ -58,8 +63,8 @@ impl<D: Disk, W> Hosted<D, W> {
     }
 
     /// As after a restart, for a log that has failed.
-    pub fn open_again(&mut self, disk: D) -> Result<Recovered, LogError> {
-        let (log, replica, recovered) = find(disk, self.me, &self.open)?;
+    pub fn open_again(&mut self, disk: D, now_ms: i64) -> Result<Recovered, LogError> {
+        let (log, replica, recovered) = find(disk, self.me, &self.open, now_ms)?;
         (self.log, self.replica) = (log, replica);
         Ok(recovered)
     }
@@ -116,6 +121,11 @@ impl<D: Disk, W> Hosted<D, W> {
         self.handle(Input::Tick, &[], now_ms, answers);
     }
 
+    /// Who will not be answered any more.
+    pub fn into_waiters(self) -> impl Iterator<Item = W> {
+        self.waiting.into_values()
+    }
+
     /// Syncs and marks the log as cleanly closed.
     pub fn close(self) -> Result<(), LogError> {
         self.log.close()
@@ -159,6 +169,7 @@ fn find<D: Disk>(
     disk: D,
     me: BrokerId,
     open: &OpenPartition,
+    now_ms: i64,
 ) -> Result<(Log<D>, Replica, Recovered), LogError> {
     let config =
         LogConfig { segment_bytes: open.segment_bytes, ..LogConfig::new(open.topic_id.0.into_bytes()) };
@@ -166,7 +177,8 @@ fn find<D: Disk>(
     let mut producers = Producers::default();
     for header in log.reader().headers(recovered.log_start) {
         let header = header?;
-        producers.remember(&header, Offset(header.base_offset), header.max_timestamp);
+        // Counted from the opening: how long a producer was silent before is not known.
+        producers.remember(&header, Offset(header.base_offset), now_ms);
     }
     let opened =
         Opened { log_start: Offset(recovered.log_start), log_end: Offset(recovered.log_end), producers };

@@ -32,8 +32,8 @@ const MAX_GROUP_BYTES: usize = 32 << 20;
 /// A log whose disk was full is opened again after this long.
 const REOPEN_MS: i64 = 1_000;
 
-/// Forgotten producers and expired waits are looked for this often at the latest.
-const MAX_IDLE: Duration = Duration::from_secs(60);
+/// Silent producers are looked for this often.
+const SWEEP: Duration = Duration::from_secs(60);
 
 pub enum Command {
     Open {
@@ -57,7 +57,8 @@ pub enum Command {
 /// Starts the writer's thread.
 pub fn start(me: BrokerId) -> mpsc::Sender<Command> {
     let (sender, receiver) = mpsc::channel(QUEUE);
-    let writer = Writer { me, handle: sender.downgrade(), slots: Vec::new() };
+    let sweep_at_ms = clock::now_ms() + SWEEP.as_millis() as i64;
+    let writer = Writer { me, handle: sender.downgrade(), slots: Vec::new(), sweep_at_ms };
     let runtime = tokio::runtime::Handle::current();
     std::thread::Builder::new()
         .name("log-writer".into())
@@ -70,6 +71,7 @@ struct Writer {
     me: BrokerId,
     handle: mpsc::WeakSender<Command>,
     slots: Vec<Slot>,
+    sweep_at_ms: i64,
 }
 
 type Waiter = oneshot::Sender<AppendResult>;
@@ -122,17 +124,15 @@ impl Writer {
         self.close();
     }
 
+    /// Until something is due.
     fn idle(&self) -> Duration {
-        let now_ms = clock::now_ms();
         let due = self.slots.iter().flat_map(|slot| [slot.hosted.replica().deadline_ms(), slot.reopen_at_ms]);
-        let next = due.flatten().min();
-        next.map_or(MAX_IDLE, |at| {
-            Duration::from_millis(at.saturating_sub(now_ms).max(0) as u64).min(MAX_IDLE)
-        })
+        let next = due.flatten().chain([self.sweep_at_ms]).min().unwrap_or_default();
+        Duration::from_millis(next.saturating_sub(clock::now_ms()).max(0) as u64)
     }
 
     fn open(&mut self, open: OpenPartition) -> Result<Partition, LogError> {
-        let (hosted, recovered) = Hosted::open(RealDisk, self.me, open)?;
+        let (hosted, recovered) = Hosted::open(RealDisk, self.me, open, clock::now_ms())?;
         log_recovery(&hosted, &recovered);
         let (view, view_receiver) = watch::channel(view_of(hosted.replica()));
         let (readers, log_receiver) = watch::channel(hosted.reader());
@@ -156,8 +156,12 @@ impl Writer {
 
     fn tick(&mut self) {
         let now_ms = clock::now_ms();
+        let sweep = self.sweep_at_ms <= now_ms;
+        if sweep {
+            self.sweep_at_ms = now_ms + SWEEP.as_millis() as i64;
+        }
         for slot in &mut self.slots {
-            if slot.hosted.replica().deadline_ms().is_some_and(|at| at <= now_ms) {
+            if sweep || slot.hosted.replica().deadline_ms().is_some_and(|at| at <= now_ms) {
                 slot.act(|hosted, now_ms, answers| hosted.tick(now_ms, answers));
             }
         }
@@ -211,7 +215,7 @@ impl Slot {
     }
 
     fn open_again(&mut self) {
-        match self.hosted.open_again(RealDisk) {
+        match self.hosted.open_again(RealDisk, clock::now_ms()) {
             Ok(recovered) => {
                 log_recovery(&self.hosted, &recovered);
                 warn!(partition = %self.hosted.id(), log_end = recovered.log_end, "the log was opened again");

@@ -11,8 +11,8 @@
 //! observation.rs: what can be seen from outside -> invariants/: one promise per file
 //! ```
 //!
-//! What is real: the agent's state machine with all its cores, and the store under it; the broker's edge
-//! sessions, replicas and logs; the codecs of MQTT and of the link. What is imitated: sockets, the store's
+//! What is real: the agent's state machine with all its cores, the store under it and what lies between;
+//! the broker's edge sessions and hosted partitions; the codecs of MQTT and of the link. What is imitated: sockets, the store's
 //! thread, the writer's turns, the stream app, each step by step as the shells do it, with every wait drawn
 //! from the seed.
 //!

@@ -18,7 +18,7 @@ mod waiting;
 use kafka_wire::record_batch::BatchHeader;
 
 pub use isr::InSync;
-pub use producers::{PRODUCER_EXPIRY_MS, Producers, REMEMBERED_BATCHES, SequenceError};
+pub use producers::{MAX_PRODUCERS, PRODUCER_EXPIRY_MS, Producers, REMEMBERED_BATCHES, SequenceError};
 
 use crate::ids::{BrokerId, LeaderEpoch, Offset};
 use waiting::Waiting;

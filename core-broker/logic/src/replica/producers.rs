@@ -11,9 +11,14 @@ use crate::ids::Offset;
 /// A producer may have this many batches unacknowledged, so as many are remembered.
 pub const REMEMBERED_BATCHES: usize = 5;
 
-/// `producer.id.expiration.ms`: a producer silent for a day is forgotten; its next batch is accepted
-/// with whatever sequence it carries, as by Kafka.
-pub const PRODUCER_EXPIRY_MS: i64 = 86_400_000;
+/// `producer.id.expiration.ms`: a producer silent for so long is forgotten; its next batch is accepted with
+/// whatever sequence it carries, as by Kafka. Kafka's day is too short here: an agent that was out of
+/// coverage for a week comes back with a block of which it does not know whether it arrived.
+pub const PRODUCER_EXPIRY_MS: i64 = 30 * 86_400_000;
+
+/// Anybody can ask for producer ids; beyond this many on one partition the one silent for longest is
+/// forgotten before its time.
+pub const MAX_PRODUCERS: usize = 100_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SequenceError {
@@ -79,6 +84,9 @@ impl Producers {
         if !batch.has_producer() {
             return;
         }
+        if self.by_id.len() >= MAX_PRODUCERS && !self.by_id.contains_key(&batch.producer_id) {
+            self.forget_the_longest_silent();
+        }
         let producer = self.by_id.entry(batch.producer_id).or_insert_with(|| Producer {
             epoch: batch.producer_epoch,
             last_seen_ms: now_ms,
@@ -99,8 +107,28 @@ impl Producers {
         });
     }
 
+    /// A tenth at a time, so that a flood of producers does not pay for a search at every batch.
+    fn forget_the_longest_silent(&mut self) {
+        let mut seen: Vec<i64> = self.by_id.values().map(|producer| producer.last_seen_ms).collect();
+        let (_, oldest, _) = seen.select_nth_unstable(MAX_PRODUCERS / 10);
+        let oldest = *oldest;
+        let mut room = MAX_PRODUCERS / 10;
+        self.by_id.retain(|_, producer| {
+            let forget = room > 0 && producer.last_seen_ms <= oldest;
+            room -= usize::from(forget);
+            !forget
+        });
+    }
+
     pub fn expire(&mut self, now_ms: i64) {
         self.by_id.retain(|_, producer| now_ms - producer.last_seen_ms < PRODUCER_EXPIRY_MS);
+    }
+}
+
+#[cfg(test)]
+impl Producers {
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
     }
 }
 

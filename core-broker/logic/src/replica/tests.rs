@@ -238,6 +238,28 @@ fn what_is_known_of_producers_comes_back_from_the_headers_in_the_log() {
     );
 }
 
+#[test]
+fn a_producer_silent_for_a_month_is_forgotten_and_begins_where_it_likes() {
+    let mut producers = Producers::default();
+    producers.remember(&from(9, 0, 0, 1), Offset(0), 1_000);
+    producers.expire(1_000 + PRODUCER_EXPIRY_MS - 1);
+    assert_eq!(producers.check(&from(9, 0, 7, 1)), Err(SequenceError::OutOfOrder));
+    producers.expire(1_000 + PRODUCER_EXPIRY_MS);
+    assert_eq!(producers.check(&from(9, 0, 7, 1)), Ok(None));
+}
+
+#[test]
+fn a_flood_of_producers_forgets_those_that_were_silent_for_longest() {
+    let mut producers = Producers::default();
+    for id in 0..=MAX_PRODUCERS as i64 {
+        producers.remember(&from(id, 0, 0, 1), Offset(0), id);
+    }
+    assert!(producers.len() <= MAX_PRODUCERS);
+    assert_eq!(producers.check(&from(0, 0, 7, 1)), Ok(None), "the first is forgotten");
+    let last = MAX_PRODUCERS as i64;
+    assert_eq!(producers.check(&from(last, 0, 7, 1)), Err(SequenceError::OutOfOrder), "the last is not");
+}
+
 proptest! {
     /// Whatever a producer sends again or skips: each sequence is written at most once, in order, and
     /// an `Ok` for acks=all is never given for what is not synced.

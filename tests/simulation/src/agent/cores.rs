@@ -20,7 +20,7 @@ use mqtt_wire::{Packet, ProtocolVersion, Publish};
 use outbox_store::{Op, Reader};
 use uplink_wire::Frame;
 
-use super::{Event, sabotage, store};
+use super::{Event, sabotage};
 use crate::{
     network::{End, Network, WireId},
     observation::Observation,
@@ -237,7 +237,7 @@ impl Cores {
                         network.close(scene, conn.0, End::Agent);
                     }
                 }
-                Action::Commit(commit) => self.begin_commit(store::operations(commit), scene),
+                Action::Commit(commit) => self.begin_commit(edge_agent::store::operations(commit), scene),
                 Action::Connect { attempt } => {
                     self.drop_link(scene, network);
                     network.knock(scene, attempt, self.life);

@@ -2,7 +2,6 @@
 
 mod cores;
 mod sabotage;
-mod store;
 
 use std::time::Duration;
 
@@ -108,7 +107,7 @@ impl Agent {
                 running.cores.committed(stored_bytes, scene, network);
             }
             (Some(running), Event::ReadsBlocks { lane, from, max_blocks }) => {
-                let blocks = store::read_blocks(&running.cores.reader, lane, from, max_blocks);
+                let blocks = edge_agent::store::read_blocks(&running.cores.reader, lane, from, max_blocks);
                 let blocks = blocks.expect("reading does not fail on this disk");
                 let wait = scene.chance.ms(0, 5);
                 scene.after(wait, self.event(Event::BlocksRead { lane, from, blocks }));
@@ -220,7 +219,10 @@ impl Agent {
             return scene.after(wait, self.event(Event::Starts));
         };
         scene.say(&("the agent starts, boot", loaded.boot));
-        let stored = store::translated(&store, loaded);
+        // A record that cannot be read would be damage, and nothing damages this disk.
+        assert!(loaded.damaged.is_empty(), "damaged without damage: {:?}", loaded.damaged);
+        let (stored, unreadable) = edge_agent::store::stored(&store, loaded);
+        assert!(unreadable.is_empty(), "sessions that cannot be read: {unreadable:?}");
         let cores = Cores::begin(self.life, stored, store.reader(), scene, network);
         self.running = Some(Running { store, cores });
     }

@@ -1,15 +1,18 @@
-//! One partition: its log, its replica, and who waits for an answer, wired as the broker's writer does it.
+//! One partition of the simulated broker: the broker's own [`core_broker::hosted::Hosted`] on a disk in
+//! memory, and a consumer that looks at all it shows.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
 use broker_logic::{
-    ids::{BrokerId, LeaderEpoch, Offset},
-    replica::{Acks, Action, AppendError, InSync, Input, Opened, Producers, Replica},
+    ids::{BrokerId, LeaderEpoch, TopicId, TopicPartition},
+    replica::{Acks, AppendError},
 };
 use bytes::Bytes;
-use commit_log::{Log, LogConfig, LogError, LogReader, MemDisk};
-use kafka_wire::record_batch::{self, BatchHeader, batches, decode_records};
+use commit_log::{LogError, LogReader, MemDisk};
+use core_broker::hosted::{Answers, Hosted as Partition, OpenPartition};
+use kafka_wire::record_batch::{BatchHeader, batches, decode_records};
 
+use super::liar::LiarDisk;
 use crate::{
     network::WireId,
     observation::{Observation, Place},
@@ -19,7 +22,6 @@ use crate::{
 };
 
 const ME: BrokerId = BrokerId(1);
-const EPOCH: LeaderEpoch = LeaderEpoch(0);
 const MAX_DECOMPRESSED_BYTES: usize = 8 << 20;
 
 /// Who asked for an append.
@@ -37,12 +39,7 @@ pub struct Answer {
 
 pub struct Hosted {
     place: Place,
-    log: Log<MemDisk>,
-    pub reader: LogReader<MemDisk>,
-    replica: Replica,
-    waiters: BTreeMap<u64, Waiter>,
-    next_token: u64,
-    unsynced: bool,
+    partition: Partition<LiarDisk, Waiter>,
     /// Consumers were shown all before this.
     shown: i64,
 }
@@ -50,112 +47,80 @@ pub struct Hosted {
 impl Hosted {
     pub fn open(disk: &MemDisk, place: Place, scene: &mut Scene) -> Result<Hosted, LogError> {
         let (topic, partition) = place;
-        let config = LogConfig { segment_bytes: scene.plan.segment_bytes, ..LogConfig::new([7; 16]) };
-        let folder = PathBuf::from(format!("/{topic}-{partition}"));
-        let (log, recovered) = Log::open(disk.clone(), &folder, config)?;
-        let mut producers = Producers::default();
-        if scene.plan.sabotage != Some(Sabotage::ProducersForgotten) {
-            for header in log.reader().headers(recovered.log_start) {
-                let header = header?;
-                producers.remember(&header, Offset(header.base_offset), header.max_timestamp);
-            }
-        }
-        let opened =
-            Opened { log_start: Offset(recovered.log_start), log_end: Offset(recovered.log_end), producers };
-        let replica = Replica::leader(ME, EPOCH, InSync::new(ME, [ME], 1), opened);
-        let reader = log.reader();
-        let mut hosted = Hosted {
-            place,
-            log,
-            reader,
-            replica,
-            waiters: BTreeMap::new(),
-            next_token: 0,
-            unsynced: false,
-            shown: 0,
+        let lies = scene.plan.sabotage == Some(Sabotage::SyncedWithoutSync);
+        let open = OpenPartition {
+            id: TopicPartition::new(topic, partition),
+            topic_id: TopicId::default(),
+            folder: PathBuf::from(format!("/{topic}-{partition}")),
+            segment_bytes: scene.plan.segment_bytes,
+            leader_epoch: LeaderEpoch(0),
+            in_sync: vec![ME],
+            min_in_sync: 1,
         };
+        let disk = LiarDisk { disk: disk.clone(), lies };
+        let (partition, _) = Partition::open(disk, ME, open, scene.wall_ms())?;
+        let mut hosted = Hosted { place, partition, shown: 0 };
         hosted.show_again(scene);
         Ok(hosted)
     }
 
+    pub fn reader(&self) -> LogReader<LiarDisk> {
+        self.partition.reader()
+    }
+
     pub fn high_watermark(&self) -> i64 {
-        self.replica.high_watermark().0
+        self.partition.replica().high_watermark().0
     }
 
     pub fn deadline_ms(&self) -> Option<i64> {
-        self.replica.deadline_ms()
+        self.partition.replica().deadline_ms()
     }
 
     pub fn append(
         &mut self,
-        header: BatchHeader,
+        mut header: BatchHeader,
         batch: &Bytes,
         waiter: Waiter,
         scene: &mut Scene,
         answers: &mut Vec<Answer>,
     ) {
         const TIMEOUT_MS: i64 = 30_000;
-        let token = self.next_token;
-        self.next_token += 1;
-        self.waiters.insert(token, waiter);
-        let deadline_ms = scene.wall_ms() + TIMEOUT_MS;
-        let input = Input::Append { token, batch: header, acks: Acks::All, deadline_ms };
-        self.handle(input, Some(batch), scene, answers);
+        if scene.plan.sabotage == Some(Sabotage::ProducersForgotten) {
+            header.producer_id = -1;
+        }
+        let (now_ms, mut told) = (scene.wall_ms(), Vec::new());
+        let deadline_ms = now_ms + TIMEOUT_MS;
+        self.partition.append(&header, batch, Acks::All, deadline_ms, waiter, now_ms, &mut told);
+        self.tell(told, scene, answers);
     }
 
     pub fn sync(&mut self, scene: &mut Scene, answers: &mut Vec<Answer>) {
-        if !std::mem::take(&mut self.unsynced) {
-            return;
-        }
-        let lies = scene.plan.sabotage == Some(Sabotage::SyncedWithoutSync);
-        let synced = if lies { Ok(self.log.log_end()) } else { self.log.sync() };
-        match synced {
-            Ok(end) => self.handle(Input::Synced { end: Offset(end) }, None, scene, answers),
-            Err(error) => self.failed(&error, scene, answers),
+        if self.partition.is_unsynced() {
+            let mut told = Vec::new();
+            self.partition.sync(scene.wall_ms(), &mut told);
+            self.tell(told, scene, answers);
         }
     }
 
     pub fn tick(&mut self, scene: &mut Scene, answers: &mut Vec<Answer>) {
-        if self.replica.deadline_ms().is_some_and(|at| at <= scene.wall_ms()) {
-            self.handle(Input::Tick, None, scene, answers);
+        if self.deadline_ms().is_some_and(|at| at <= scene.wall_ms()) {
+            let mut told = Vec::new();
+            self.partition.tick(scene.wall_ms(), &mut told);
+            self.tell(told, scene, answers);
         }
     }
 
     /// Nobody will be answered any more.
     pub fn into_waiters(self) -> impl Iterator<Item = Waiter> {
-        self.waiters.into_values()
+        self.partition.into_waiters()
     }
 
-    fn failed(&mut self, error: &LogError, scene: &mut Scene, answers: &mut Vec<Answer>) {
-        scene.say(&("the log failed", self.place, error.to_string()));
-        self.handle(Input::LogFailed, None, scene, answers);
-    }
-
-    fn handle(&mut self, input: Input, batch: Option<&Bytes>, scene: &mut Scene, answers: &mut Vec<Answer>) {
-        let mut actions = Vec::new();
-        self.replica.handle(input, scene.wall_ms(), &mut actions);
-        let mut failure = None;
-        for action in actions {
-            match action {
-                Action::Write { base_offset, leader_epoch, .. } => {
-                    let mut stamped = batch.expect("a write follows an append").to_vec();
-                    record_batch::set_base_offset_and_epoch(&mut stamped, base_offset.0, leader_epoch.0);
-                    match self.log.append(&stamped) {
-                        Ok(()) => self.unsynced = true,
-                        Err(error) => failure = Some(error),
-                    }
-                }
-                Action::Answer { token, result } => {
-                    let result = if failure.is_some() { Err(AppendError::LogFailed) } else { result };
-                    if let Some(waiter) = self.waiters.remove(&token) {
-                        answers.push(Answer { waiter, result: result.map(|_| ()) });
-                    }
-                }
-                Action::HighWatermark { offset } => self.show(offset.0, scene),
-            }
-        }
-        if let Some(error) = failure {
-            self.failed(&error, scene, answers);
+    fn tell(&mut self, told: Answers<Waiter>, scene: &mut Scene, answers: &mut Vec<Answer>) {
+        self.show(self.high_watermark(), scene);
+        let told = told.into_iter().map(|(waiter, result)| Answer { waiter, result: result.map(|_| ()) });
+        answers.extend(told);
+        if let Some(error) = self.partition.take_failure() {
+            scene.say(&("the log failed", self.place, error.to_string()));
         }
     }
 
@@ -170,7 +135,7 @@ impl Hosted {
     /// A consumer that begins anew after a start of the broker.
     fn show_again(&mut self, scene: &mut Scene) {
         let (place, high_watermark) = (self.place, self.high_watermark());
-        let all = self.batches(self.replica.log_start().0, high_watermark);
+        let all = self.batches(self.partition.replica().log_start().0, high_watermark);
         let batches = all.iter().map(|(header, batch)| (header.base_offset, hash_of(batch))).collect();
         scene.observe(Observation::ReadAgain { place, high_watermark, batches });
         // What was synced as the broker died was never shown to anybody.
@@ -194,8 +159,11 @@ impl Hosted {
     fn batches(&self, from: i64, end: i64) -> Vec<(BatchHeader, Bytes)> {
         let (mut found, mut next) = (Vec::new(), from);
         while next < end {
-            let bytes =
-                self.reader.read(next, end, 1 << 20, true).expect("what is below the watermark reads");
+            let bytes = self
+                .partition
+                .reader()
+                .read(next, end, 1 << 20, true)
+                .expect("what is below the watermark reads");
             for batch in batches(&bytes) {
                 let (header, range) = batch.expect("whole batches");
                 next = header.next_offset();

@@ -1,6 +1,7 @@
 //! The core broker: one writer over all partitions, and a session for each connection of an agent.
 
 mod hosted;
+mod liar;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -429,7 +430,7 @@ impl Broker {
         let high_watermark = hosted.high_watermark();
         assert!(*offset <= high_watermark, "an agent asks beyond the end: {offset} of {high_watermark}");
         while *offset < high_watermark {
-            let batches = hosted.reader.read(*offset, high_watermark, MAX_DELIVERY_BYTES, true);
+            let batches = hosted.reader().read(*offset, high_watermark, MAX_DELIVERY_BYTES, true);
             let batches = batches.expect("what is below the watermark reads");
             let Some(next_offset) = next_offset(&batches) else { return };
             send(wire, stream, &Frame::Deliver { partition, next_offset, batches }, scene, network);
