@@ -171,6 +171,32 @@ impl<T: Field> Field for Vec<T> {
     }
 }
 
+/// What a `message!` table makes: it may be null as a whole, where a row says `Option`.
+pub trait Structure: Field {}
+
+impl<T: Structure> Field for Option<T> {
+    fn read(reader: &mut Reader) -> Result<Self, DecodeError> {
+        match i8::read(reader)? {
+            ..0 => Ok(None),
+            _ => T::read(reader).map(Some),
+        }
+    }
+
+    fn write(&self, writer: &mut Writer) -> Result<(), EncodeError> {
+        match self {
+            None => (-1i8).write(writer),
+            Some(structure) => {
+                1i8.write(writer)?;
+                structure.write(writer)
+            }
+        }
+    }
+
+    fn is_null(&self) -> bool {
+        self.is_none()
+    }
+}
+
 fn not_null<T>(value: Option<T>) -> Result<T, DecodeError> {
     value.ok_or_else(|| Problem::UnexpectedNull.into())
 }

@@ -10,6 +10,7 @@
 pub mod api;
 pub mod codec;
 pub mod compression;
+pub mod configs;
 pub mod error_code;
 pub mod field;
 pub mod frame;

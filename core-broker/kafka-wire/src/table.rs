@@ -187,6 +187,8 @@ macro_rules! message {
             }
         }
 
+        impl $crate::field::Structure for $name {}
+
         #[cfg(test)]
         impl $crate::sample::Sample for $name {
             fn sample(_source: &mut $crate::sample::Source, _nullable: bool) -> Self {

@@ -75,10 +75,10 @@ pub async fn start(shared: &Arc<Shared>, remote: SocketAddr, frame: Bytes) -> an
             Request::CreateTopics(request) => {
                 Response::CreateTopics(create_topics::handle(shared, request).await)
             }
-            Request::DeleteTopics(_) => bail!("not served"),
             Request::InitProducerId(request) => {
                 Response::InitProducerId(init_producer_id::handle(shared, request).await)
             }
+            _ => bail!("not served"),
         };
         encode(&response, version, correlation_id)
     }))
