@@ -57,6 +57,9 @@ pub(super) enum OwedState {
     Committing(Token),
     /// On disk. The only state from which a PUBACK leaves.
     OnDisk(ReasonCode),
+    /// The store could not. The connection closes when those before it are answered, and takes no further
+    /// event: behind one that is missing the order would be lost.
+    Failed,
 }
 
 impl Connection {
@@ -132,6 +135,25 @@ impl Connection {
         if let Some(owed) = self.owed.iter_mut().find(of_token) {
             owed.state = OwedState::OnDisk(reason);
         }
+    }
+
+    /// The store could not keep the event behind this token.
+    pub fn failed(&mut self, token: Token) {
+        let of_token =
+            |owed: &&mut OwedAck| matches!(owed.state, OwedState::Committing(other) if other == token);
+        if let Some(owed) = self.owed.iter_mut().find(of_token) {
+            owed.state = OwedState::Failed;
+        }
+    }
+
+    /// It closes as soon as what came before is answered.
+    pub fn is_closing(&self) -> bool {
+        self.owed.iter().any(|owed| matches!(owed.state, OwedState::Failed))
+    }
+
+    /// The oldest event that is not answered is one that could not be kept.
+    pub fn has_failed(&self) -> bool {
+        self.owed.front().is_some_and(|owed| matches!(owed.state, OwedState::Failed))
     }
 
     /// The next PUBACK whose turn it is.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use mqtt_wire::{Packet, PacketId, Publish, Qos, ReasonCode};
 
-use super::connection::{OwedAck, OwedState};
+use super::connection::{Connection, OwedAck, OwedState};
 use super::hash::publish_hash;
 use super::session::Committing;
 use super::{Action, ClientId, CloseReason, ConnectionId, Ingest, Message, Sessions, Token, Waiting};
@@ -31,6 +31,9 @@ impl Sessions {
         now: Instant,
         actions: &mut Vec<Action>,
     ) {
+        if self.connections.get(&conn).is_some_and(Connection::is_closing) {
+            return; // sent again after the reconnect
+        }
         if publish.properties.topic_alias().is_some() {
             return self.close(conn, CloseReason::TopicAlias, now, actions); // [MQTT-3.3.2-9]
         }
@@ -199,9 +202,10 @@ impl Sessions {
     ) {
         let Some(packet_id) = packet_id else { return self.qos_0_settled(conn) };
         if let Some((_, Some(conn))) = self.take_committing(&client_id, packet_id, token)
-            && self.connections.get(&conn).is_some_and(|connection| connection.owes(packet_id).is_some())
+            && let Some(connection) = self.connections.get_mut(&conn)
         {
-            self.close(conn, CloseReason::StoreFailed, now, actions);
+            connection.failed(token);
+            self.send_pubacks(conn, now, actions);
         }
     }
 
@@ -236,6 +240,9 @@ impl Sessions {
         while let Some(ack) = self.connections.get_mut(&conn).and_then(|connection| connection.next_puback())
         {
             self.send(conn, Packet::Puback(ack), now, actions);
+        }
+        if self.connections.get(&conn).is_some_and(Connection::has_failed) {
+            self.close(conn, CloseReason::StoreFailed, now, actions);
         }
     }
 }

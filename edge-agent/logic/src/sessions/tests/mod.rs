@@ -209,6 +209,22 @@ fn a_failed_commit_is_not_acknowledged_and_the_client_keeps_its_event() {
 }
 
 #[test]
+fn what_was_taken_before_a_failure_is_still_acknowledged_and_nothing_is_taken_behind_it() {
+    check(&[
+        ("1 connects", ""),
+        ("1 CONNECT v5 truck clean", "1<CONNACK new 0x00"),
+        ("1 PUBLISH gps a q1 7", "ingest#1 truck gps a"),
+        ("1 PUBLISH gps b q1 8", "ingest#2 truck gps b"),
+        ("failed 2", ""),
+        ("1 PUBLISH gps c q1 9", ""),
+        (
+            "committed 1",
+            "1<PUBACK 7 0x00; 1<DISCONNECT 0x97; 1 closes: the store could not keep what it sent",
+        ),
+    ]);
+}
+
+#[test]
 fn a_failed_save_refuses_the_connection() {
     check(&[
         ("1 connects", ""),
