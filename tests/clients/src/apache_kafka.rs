@@ -1,0 +1,91 @@
+//! Apache Kafka itself on this machine, from the jars that `tests/clients/install` fetched: what it says is
+//! what the broker must say.
+
+use std::{
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, ensure};
+use end_to_end::{command, free_address, workspace};
+
+use crate::client::installed;
+
+/// A JVM on a busy machine needs a while until it serves.
+const START: Duration = Duration::from_secs(60);
+
+/// The node's controller listens so far above its broker.
+const CONTROLLER: u16 = 100;
+
+/// One node, stopped when dropped.
+pub struct ApacheKafka {
+    script: PathBuf,
+    folder: PathBuf,
+    address: SocketAddr,
+    /// The node when it runs for the second time, as a child of this test.
+    again: Option<Child>,
+}
+
+impl ApacheKafka {
+    /// A fresh node; `None`, and a word about it, when its jars are not here.
+    pub fn start() -> Result<Option<Self>> {
+        let script = workspace().join("../shared/peers/apache-kafka");
+        let folder = installed().join("apache-kafka");
+        if !script.is_file() || !folder.join("libs/.complete").is_file() {
+            println!("skipped: Apache Kafka is not installed, so nothing is compared with it");
+            return Ok(None);
+        }
+        let node = Self { script, folder, address: free_pair(), again: None };
+        command::output(node.command("start").arg("1").arg(node.address.port().to_string()), b"")?;
+        Ok(Some(node))
+    }
+
+    pub fn bootstrap(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Stopped and started again on its data, which the script itself would delete.
+    pub fn restart(&mut self) -> Result<()> {
+        command::output(&mut self.command("stop"), b"")?;
+        let mut node = self.command("tool");
+        node.arg("kafka.Kafka").arg(self.folder.join("server-1.properties")).env("KAFKA_TOOL_HEAP", "512m");
+        self.again = Some(node.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?);
+        let until = Instant::now() + START;
+        while TcpStream::connect(self.address).is_err() {
+            ensure!(Instant::now() < until, "Apache Kafka does not start again within {START:?}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Ok(())
+    }
+
+    fn command(&self, what: &str) -> Command {
+        let mut script = Command::new(&self.script);
+        script.arg(what).env("KAFKA_PEER_DIR", &self.folder).env("KAFKA_PEER_HEAP", "512m");
+        script
+    }
+}
+
+impl Drop for ApacheKafka {
+    fn drop(&mut self) {
+        // Gone already, or gone now.
+        if let Some(mut node) = self.again.take() {
+            let _ = node.kill();
+            let _ = node.wait();
+        }
+        let _ = command::output(&mut self.command("stop"), b"");
+    }
+}
+
+/// An address whose controller's port is free too.
+fn free_pair() -> SocketAddr {
+    loop {
+        let address = free_address();
+        let mut controller = address;
+        controller.set_port(address.port() + CONTROLLER);
+        if TcpListener::bind(controller).is_ok() {
+            return address;
+        }
+    }
+}

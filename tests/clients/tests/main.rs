@@ -1,0 +1,62 @@
+//! Each client against the broker, then all of them against Apache Kafka.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)] // processes, files, clocks
+
+use std::{
+    collections::BTreeSet,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context, Result, ensure};
+use clients::{ApacheKafka, CLIENTS, Client, codecs_on_disk};
+use end_to_end::scene;
+
+#[test]
+fn confluent_kafka() {
+    check("confluent-kafka");
+}
+
+#[test]
+fn franz_go() {
+    check("franz-go");
+}
+
+/// The broker is killed between the two halves.
+fn check(folder: &str) {
+    let client = Client::named(folder);
+    let Some(program) = client.program() else { return };
+    scene(|scene| {
+        let mut broker = scene.broker()?;
+        client.check_before(&program.run(&["before", &scene.bootstrap(), folder, &an_hour_ago()?])?)?;
+        let partition = scene.path("core-broker/logs").join(format!("{folder}-letters-0"));
+        let asked: BTreeSet<u8> = client.codecs.iter().map(|codec| *codec as u8).collect();
+        let found = codecs_on_disk(&partition)?;
+        ensure!(found == asked, "asked to compress as {asked:?}, found on disk {found:?}");
+        broker.kill_and_start_again()?;
+        client.check_after(&program.run(&["after", &scene.bootstrap(), folder])?)?;
+        broker.stop()
+    });
+}
+
+/// What a client says of the broker is what it says of Apache Kafka.
+#[test]
+fn apache_kafka_gives_the_same_answers() -> Result<()> {
+    let programs: Vec<_> = CLIENTS.iter().filter_map(|client| Some((client, client.program()?))).collect();
+    let Some(mut apache_kafka) = ApacheKafka::start()? else { return Ok(()) };
+    let bootstrap = apache_kafka.bootstrap();
+    for (client, program) in &programs {
+        let said = program.run(&["before", &bootstrap, client.folder, &an_hour_ago()?])?;
+        client.check_before(&said).context("Apache Kafka")?;
+    }
+    apache_kafka.restart()?;
+    for (client, program) in &programs {
+        let said = program.run(&["after", &bootstrap, client.folder])?;
+        client.check_after(&said).context("Apache Kafka")?;
+    }
+    Ok(())
+}
+
+/// Records of a time that no broker takes for its own, and that no retention deletes.
+fn an_hour_ago() -> Result<String> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    Ok((now.as_millis() - 3_600_000).to_string())
+}
