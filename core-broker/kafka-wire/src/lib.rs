@@ -11,6 +11,7 @@ pub mod api;
 pub mod codec;
 pub mod compression;
 pub mod configs;
+pub mod consumer_protocol;
 pub mod error_code;
 pub mod field;
 pub mod frame;
@@ -23,6 +24,8 @@ pub mod records;
 mod table;
 mod varint;
 
+#[cfg(test)]
+mod damage;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
