@@ -6,7 +6,7 @@ use crate::table::message;
 
 message! {
     struct OffsetForLeaderEpochRequest {
-        /// The follower's broker id, -1 for a consumer, -2 for a client that only debugs.
+        /// The follower's broker id, -1 for a consumer; -2 where nobody said.
         3+    replica_id: i32 = -2,
         0+    topics: Vec<OffsetForLeaderTopic>,
     }

@@ -1,7 +1,9 @@
 //! Differences on the wire that have broken brokers and clients before.
 
+mod admin;
 mod envelope;
 mod fetched;
+mod unknowns;
 
 use kafka_wire::{Request, Response, encode_request, encode_response};
 
