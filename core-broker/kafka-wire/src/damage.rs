@@ -31,7 +31,7 @@ const LIES: &[&[u8]] = &[
 /// All places in a message, but for the inside of a long one: there are the bytes of records.
 fn places(message: &Bytes) -> impl Iterator<Item = usize> + use<> {
     let end = message.len();
-    (0..end.min(600)).chain(end.saturating_sub(200).max(600)..end)
+    (0..end.min(400)).chain(end.saturating_sub(100).max(400)..end)
 }
 
 fn overwritten(message: &Bytes, at: usize, lie: &[u8]) -> Bytes {
