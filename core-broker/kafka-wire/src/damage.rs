@@ -55,7 +55,7 @@ fn check_request(frame: Bytes) {
 fn check_response(frame: Bytes, api: ApiKey, version: i16) {
     let came = frame.len();
     let Ok((correlation_id, response)) = decode_response(frame, api, version) else { return };
-    // This error alone is always written in version 0, see `tests/traps.rs`.
+    // This error alone is always written in version 0, see `tests/traps`.
     let version = match &response {
         Response::ApiVersions(answer) if answer.error_code == ErrorCode::UnsupportedVersion => 0,
         _ => version,
@@ -90,6 +90,31 @@ proptest! {
             let same = decode_response(followed(&response), api, version);
             prop_assert_eq!(same, decode_response(response, api, version));
         }
+    }
+}
+
+/// Two tags that nobody has given a meaning, the larger one first.
+const UNKNOWN_TAGS: &[u8] = b"\x02\xff\x7f\x01x\xc8\x01\x00";
+
+/// A frame that ends with an empty list of tags, with `UNKNOWN_TAGS` instead.
+fn tagged(frame: &Bytes) -> Bytes {
+    let (end, rest) = frame.split_last().unwrap();
+    assert_eq!(*end, 0);
+    [rest, UNKNOWN_TAGS].concat().into()
+}
+
+#[test]
+fn unknown_tags_in_any_order_are_skipped_in_every_flexible_version() {
+    // Where a message has tags of its own, `tests/traps` has the bytes.
+    let has_own_tags = |api| matches!(api, ApiKey::Fetch | ApiKey::ApiVersions);
+    let without_tags =
+        each_version().filter(|(api, version)| api.is_flexible(*version) && !has_own_tags(*api));
+    for (api, version) in without_tags {
+        let request = request_frame(api, version, &[]);
+        assert_eq!(decode_request(tagged(&request)), decode_request(request));
+        let response = response_frame(api, version, &[]);
+        let same = decode_response(tagged(&response), api, version);
+        assert_eq!(same, decode_response(response, api, version));
     }
 }
 

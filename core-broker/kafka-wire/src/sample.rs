@@ -37,7 +37,7 @@ pub fn request_frame(api: ApiKey, version: i16, entropy: &[u8]) -> Bytes {
 /// A response as it arrives, checked to come back as it was.
 pub fn response_frame(api: ApiKey, version: i16, entropy: &[u8]) -> Bytes {
     let mut response = sample_response(api, &mut Source::new(entropy, version));
-    // This error alone is always written in version 0, see `tests/traps.rs`.
+    // This error alone is always written in version 0, see `tests/traps`.
     if let Response::ApiVersions(answer) = &mut response
         && answer.error_code == ErrorCode::UnsupportedVersion
     {
