@@ -84,14 +84,11 @@ impl Epochs {
 
     fn to_text(&self) -> String {
         let lines: String = self.0.iter().map(|(epoch, start)| format!("{epoch} {start}\n")).collect();
-        format!("1 {:08x}\n{lines}", crc32c::crc32c(lines.as_bytes()))
+        small_file::checked(&lines)
     }
 
     fn from_text(text: &str) -> Option<Epochs> {
-        let (version, lines) = text.split_once('\n')?;
-        if version != format!("1 {:08x}", crc32c::crc32c(lines.as_bytes())) {
-            return None;
-        }
+        let lines = small_file::lines_of(text)?;
         let entry = |line: &str| -> Option<(i32, i64)> {
             let (epoch, start) = line.split_once(' ')?;
             Some((epoch.parse().ok()?, start.parse().ok()?))

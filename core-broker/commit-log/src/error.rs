@@ -30,6 +30,14 @@ pub enum LogError {
     TooLarge { bytes: usize, offsets: i64 },
     #[error("cannot cut the log at {offset}: it holds {log_start} to {log_end}")]
     CutOutOfRange { offset: i64, log_start: i64, log_end: i64 },
+    #[error("the log cannot start at {offset}: it holds {log_start} to {log_end}")]
+    StartOutOfRange { offset: i64, log_start: i64, log_end: i64 },
+    #[error("a snapshot at {offset} cannot tell of a log that holds {log_start} to {log_end}")]
+    SnapshotOutOfRange { offset: i64, log_start: i64, log_end: i64 },
+    #[error("a snapshot of {bytes} bytes is too large to be kept")]
+    SnapshotTooLarge { bytes: usize },
+    #[error("compacting {file} at byte {position}: {source}")]
+    Compaction { file: String, position: u64, source: BatchError },
     #[error("the log in {} takes no more writes until it is opened again, after: {reason}", dir.display())]
     Stopped { dir: PathBuf, reason: String },
     #[error(transparent)]

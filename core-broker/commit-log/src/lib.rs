@@ -39,20 +39,28 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // files belong to the storage crates
 
 mod clean_shutdown;
+mod compaction;
 mod disk;
 mod epochs;
 mod error;
 mod index;
 mod log;
+mod log_start;
 mod mem_disk;
 mod metadata;
 mod reader;
 mod real_disk;
 mod recovery;
+mod retention;
 mod scan;
 mod segment;
 mod small_file;
+mod snapshot;
 
+pub use compaction::{
+    Aborted, Compaction, CompactionConfig, Compress, Order, Rewritten, cleanable_end, cleanable_ratio,
+    compaction_due,
+};
 pub use disk::{Disk, DiskFile};
 pub use epochs::EpochEnd;
 pub use error::{LogError, ReadError};
@@ -61,6 +69,7 @@ pub use mem_disk::{MemDisk, MemFile};
 pub use reader::{Headers, LogReader};
 pub use real_disk::{RealDisk, RealFile};
 pub use recovery::{Corruption, Recovered};
+pub use retention::{Retention, is_roll_due, segments_to_delete};
 pub use scan::ChainError;
 
 /// What one log needs to know.

@@ -1,5 +1,9 @@
 //! The writer's side of one partition's log. One owner appends; any number of readers read beside it.
 
+mod compacting;
+mod expiry;
+mod snapshots;
+
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
@@ -9,12 +13,15 @@ use kafka_wire::record_batch::batches;
 
 use crate::{
     LogConfig, LogReader, MAX_SEGMENT_BYTES, Recovered, clean_shutdown,
+    compaction::Checkpoint,
     disk::{Disk, DiskFile},
     epochs::Epochs,
     error::{LogError, ReadError, doing},
+    log_start,
     recovery::{self, Restored},
     scan::{Chain, Halt},
     segment::{self, Active, MAX_SEGMENT_OFFSETS, Sealed, log_name},
+    snapshot,
 };
 
 pub struct Log<D: Disk> {
@@ -41,7 +48,10 @@ pub(crate) struct State<F> {
     pub sealed: Vec<Arc<Sealed<F>>>,
     pub active: Active<F>,
     pub epochs: Epochs,
+    /// Where DeleteRecords has moved it; the first segment may begin later.
+    log_start: i64,
     pub log_end: i64,
+    pub cleaner: Checkpoint,
     /// How often the log was cut back. A read that sees it change may have read what was written anew.
     pub cuts: u64,
 }
@@ -52,6 +62,8 @@ pub struct SegmentInfo {
     pub base_offset: i64,
     pub end_offset: i64,
     pub bytes: u64,
+    /// Of the first batch, the largest, in ms: how old the segment is. `None` if the segment is empty.
+    pub first_timestamp: Option<i64>,
     /// In ms; `None` if the segment is empty.
     pub max_timestamp: Option<i64>,
 }
@@ -60,12 +72,22 @@ impl<D: Disk> Log<D> {
     /// Opens the log in `dir` or makes one. What a crash tore off is cut, and told in [`Recovered`].
     pub fn open(disk: D, dir: &Path, config: LogConfig) -> Result<(Log<D>, Recovered), LogError> {
         let config = LogConfig { segment_bytes: config.segment_bytes.clamp(1, MAX_SEGMENT_BYTES), ..config };
-        let Restored { sealed, active, epochs, log_end, clean_shutdown, truncated_bytes, corruption } =
-            recovery::restore(&disk, dir, &config)?;
-        let log_start = sealed.first().map_or(active.base, |first| first.base);
-        let recovered = Recovered { log_start, log_end, clean_shutdown, truncated_bytes, corruption };
+        let Restored {
+            sealed,
+            active,
+            epochs,
+            log_start,
+            log_end,
+            cleaner,
+            clean_shutdown,
+            truncated_bytes,
+            corruption,
+        } = recovery::restore(&disk, dir, &config)?;
         let flushed_bytes = active.bytes;
-        let state = RwLock::new(State { sealed, active, epochs, log_end, cuts: 0 });
+        let state = State { sealed, active, epochs, log_start, log_end, cleaner, cuts: 0 };
+        let log_start = state.log_start();
+        let recovered = Recovered { log_start, log_end, clean_shutdown, truncated_bytes, corruption };
+        let state = RwLock::new(state);
         let shared = Arc::new(Shared { disk, dir: dir.to_owned(), state });
         let log =
             Log { shared, config, flushed_end: log_end, flushed_bytes, epochs_saved: None, stopped: None };
@@ -157,12 +179,14 @@ impl<D: Disk> Log<D> {
             base_offset: state.active.base,
             end_offset: state.log_end,
             bytes: state.active.bytes,
+            first_timestamp: state.active.first_timestamp,
             max_timestamp: state.active.max_timestamp.map(|max| max.timestamp),
         };
         let sealed = state.sealed.iter().map(|segment| SegmentInfo {
             base_offset: segment.base,
             end_offset: segment.end,
             bytes: segment.bytes,
+            first_timestamp: segment.first_timestamp,
             max_timestamp: segment.max_timestamp,
         });
         sealed.chain([active]).collect()
@@ -203,33 +227,31 @@ impl<D: Disk> Log<D> {
             return Ok(log_end);
         }
         let (offset, position) = self.reader().batch_at(offset)?;
+        if offset < log_start {
+            self.restart_at(log_start)?;
+            return Ok(log_start);
+        }
+        // A snapshot must not outlive the batches it tells of: others will stand there.
+        let removed = snapshot::remove_above(&self.shared.disk, &self.shared.dir, offset);
+        self.stop_if_failed(removed)?;
         let cut = self.reopen_segment_with(offset).and_then(|()| self.cut_active(offset, position));
         self.stop_if_failed(cut)?;
         // The cut synced the file: what is left of it is on disk.
         (self.flushed_end, self.flushed_bytes) = (offset, position);
+        self.forget_compaction_from(offset)?;
         Ok(offset)
     }
 
-    /// Removes the sealed segments that end at `offset` or before it; returns the new log start.
-    pub fn delete_segments_before(&mut self, offset: i64) -> Result<i64, LogError> {
+    /// Drops everything and goes on at `offset`: for a follower whose leader has nothing older. Durable when
+    /// it returns; the log never starts before `offset` again.
+    pub fn restart_at(&mut self, offset: i64) -> Result<(), LogError> {
         self.refuse_if_stopped()?;
-        let old: Vec<_> = {
-            let mut state = self.shared.write();
-            let keep_from = state.sealed.partition_point(|segment| segment.end <= offset);
-            let old = state.sealed.drain(..keep_from).collect();
-            let log_start = state.log_start();
-            state.epochs.cut_before(log_start);
-            old
-        };
-        let shared = Arc::clone(&self.shared);
-        let Shared { disk, dir, .. } = &*shared;
-        for segment in old {
-            // From the oldest on, each durably: a crash between leaves a log without a hole.
-            let removed = segment::remove(disk, dir, segment.base);
-            let removed = removed.map_err(doing("removing", &dir.join(log_name(segment.base))));
-            self.stop_if_failed(removed)?;
+        let log_start = self.log_start();
+        if offset < log_start {
+            return Err(LogError::CutOutOfRange { offset, log_start, log_end: self.log_end() });
         }
-        Ok(self.log_start())
+        let restarted = self.start_over(offset);
+        self.stop_if_failed(restarted)
     }
 
     /// Whole batches, each following on the one before and the first on the log's end; returns the offset
@@ -237,7 +259,8 @@ impl<D: Disk> Log<D> {
     fn check(&self, bytes: &[u8]) -> Result<i64, LogError> {
         let mut chain = {
             let state = self.shared.read();
-            Chain { next_offset: state.log_end, epoch: state.epochs.latest().unwrap_or(i32::MIN) }
+            let epoch = state.epochs.latest().unwrap_or(i32::MIN);
+            Chain { epoch, ..Chain::from(state.log_end, i64::MIN) }
         };
         let first = chain.next_offset;
         for batch in batches(bytes) {
@@ -287,7 +310,8 @@ impl<D: Disk> Log<D> {
                 (Arc::clone(last), state.active.base)
             };
             let interval = self.config.index_interval_bytes;
-            let reopened = Active::load(disk, dir, last.base, last.end, interval)?;
+            let gaps_before = shared.read().cleaner.gaps_before;
+            let reopened = Active::load(disk, dir, last.base, last.end, interval, gaps_before)?;
             let reopened = reopened.ok_or_else(|| ReadError::Corrupt {
                 file: log_name(last.base),
                 position: last.bytes,
@@ -312,12 +336,37 @@ impl<D: Disk> Log<D> {
         state.active.file.truncate(position).map_err(doing("cutting", &path))?;
         state.log_end = offset;
         state.epochs.cut_from(offset);
-        state.active.cut(offset, position, self.config.index_interval_bytes).map_err(|halt| match halt {
+        let gaps_before = state.cleaner.gaps_before;
+        let cut = state.active.cut(offset, position, self.config.index_interval_bytes, gaps_before);
+        cut.map_err(|halt| match halt {
             Halt::Io(error) => doing("reading", &path)(error),
             Halt::Bad { position, reason } => {
                 LogError::Read(ReadError::Corrupt { file: path.display().to_string(), position, reason })
             }
         })
+    }
+
+    fn start_over(&mut self, offset: i64) -> Result<(), LogError> {
+        let shared = Arc::clone(&self.shared);
+        let Shared { disk, dir, .. } = &*shared;
+        // First: by this, opening finishes what a crash leaves half done.
+        log_start::save(disk, dir, offset)?;
+        snapshot::remove_above(disk, dir, i64::MIN)?;
+        let segments: Vec<i64> = {
+            let state = shared.read();
+            state.sealed.iter().map(|segment| segment.base).chain([state.active.base]).collect()
+        };
+        let active = recovery::start_over(disk, dir, segments.into_iter(), offset)?;
+        {
+            let mut state = shared.write();
+            state.sealed.clear();
+            state.active = active;
+            state.epochs = Epochs::default();
+            (state.log_start, state.log_end) = (offset, offset);
+            state.cuts += 1;
+        }
+        (self.flushed_end, self.flushed_bytes) = (offset, 0);
+        self.forget_compaction_from(offset)
     }
 
     fn refuse_if_stopped(&self) -> Result<(), LogError> {
@@ -358,13 +407,14 @@ impl<D: Disk> Shared<D> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, State<D::File>> {
+    pub fn write(&self) -> RwLockWriteGuard<'_, State<D::File>> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<F> State<F> {
     pub fn log_start(&self) -> i64 {
-        self.sealed.first().map_or(self.active.base, |first| first.base)
+        let first = self.sealed.first().map_or(self.active.base, |first| first.base);
+        first.max(self.log_start)
     }
 }

@@ -1,6 +1,6 @@
 //! The readers' side of a log: any thread, beside the writer, without waiting for the disk it writes to.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{cmp::Reverse, collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
 use kafka_wire::record_batch::{BatchHeader, batches};
@@ -36,6 +36,7 @@ struct View<F> {
     bytes: u64,
     file: Arc<F>,
     start: Start<F>,
+    gaps_before: i64,
 }
 
 /// Where to begin to look inside a segment.
@@ -63,7 +64,7 @@ impl<D: Disk> LogReader<D> {
         self.shared.read().log_end
     }
 
-    /// Whole batches from the one that holds `offset` on, as far as they end at `end` (the high watermark or
+    /// Whole batches from the one that holds `offset` on (or the next one, where compaction took it), as far as they end at `end` (the high watermark or
     /// the last stable offset) or before it and fit into `max_bytes`. With `at_least_one` the first comes
     /// even if it does not fit. Empty when there is nothing to give; an answer ends where a segment ends.
     pub fn read(
@@ -74,8 +75,7 @@ impl<D: Disk> LogReader<D> {
         at_least_one: bool,
     ) -> Result<Bytes, ReadError> {
         self.undisturbed(|| {
-            let Some(view) = self.view(offset)? else { return Ok(Bytes::new()) };
-            let first = view.locate(offset)?;
+            let Some((view, first)) = self.locate(offset)? else { return Ok(Bytes::new()) };
             if first.header.next_offset() > end || (first.header.size > max_bytes && !at_least_one) {
                 return Ok(Bytes::new());
             }
@@ -87,15 +87,48 @@ impl<D: Disk> LogReader<D> {
     /// who decodes it knows at which offset. `None` if all are earlier.
     pub fn offset_for_timestamp(&self, timestamp: i64) -> Result<Option<BatchHeader>, ReadError> {
         self.undisturbed(|| {
-            for base in self.segments_that_reach(timestamp) {
+            let log_start = self.log_start();
+            for (base, _) in self.segments_that_reach(timestamp) {
                 // Retention may have removed the segment meanwhile.
-                let Ok(Some(view)) = self.view(base) else { continue };
+                let Some(view) = self.segment_with(base) else { continue };
                 let start = self.earlier_than(timestamp, &view)?;
-                if let Some(found) = view.first(start, |header| header.max_timestamp >= timestamp)? {
+                let wanted = |header: &BatchHeader| {
+                    header.max_timestamp >= timestamp && header.last_offset() >= log_start
+                };
+                if let Some(found) = view.first(start, wanted)? {
                     return Ok(Some(found.header));
                 }
             }
             Ok(None)
+        })
+    }
+
+    /// The header of the first batch with the largest timestamp of all that end at `end` or before it. `None`
+    /// if there is no batch with a timestamp.
+    pub fn max_timestamp(&self, end: i64) -> Result<Option<BatchHeader>, ReadError> {
+        self.undisturbed(|| {
+            let log_start = self.log_start();
+            let mut segments = self.segments_that_reach(0);
+            segments.sort_by_key(|(base, max)| (Reverse(*max), *base));
+            let mut best: Option<BatchHeader> = None;
+            for (base, most) in segments {
+                if best.is_some_and(|best| best.max_timestamp > most) {
+                    break;
+                }
+                let Some(view) = self.segment_with(base) else { continue };
+                let inside = log_start <= view.base && view.end <= end;
+                let (start, enough) =
+                    if inside { (self.earlier_than(most, &view)?, most) } else { (view.base, i64::MAX) };
+                view.first(start, |header| {
+                    let welcome = header.last_offset() >= log_start && header.next_offset() <= end;
+                    let rank = |header: &BatchHeader| (header.max_timestamp, Reverse(header.base_offset));
+                    if welcome && header.max_timestamp >= 0 && best.as_ref().map(rank) < Some(rank(header)) {
+                        best = Some(*header);
+                    }
+                    header.max_timestamp >= enough || header.base_offset >= end
+                })?;
+            }
+            Ok(best)
         })
     }
 
@@ -119,11 +152,23 @@ impl<D: Disk> LogReader<D> {
         Headers { reader: self.clone(), next: from, end, ready: VecDeque::new(), failed: false }
     }
 
-    /// The batch that holds `offset`: its first offset and its position in its segment.
+    /// The batch that holds `offset`: its first offset and its position in its segment. Where compaction took
+    /// it, `offset` itself and where it would stand.
     pub(crate) fn batch_at(&self, offset: i64) -> Result<(i64, u64), ReadError> {
         let Some(view) = self.view(offset)? else { return Err(self.shared.read().out_of_range(offset)) };
         let found = view.locate(offset)?;
-        Ok((found.header.base_offset, found.position))
+        Ok(found.map_or((offset, view.bytes), |found| (found.header.base_offset.min(offset), found.position)))
+    }
+
+    /// The batch that holds `offset`, or the next one; `None` if there is none up to the log's end.
+    fn locate(&self, mut offset: i64) -> Result<Option<(View<D::File>, Found)>, ReadError> {
+        while let Some(view) = self.view(offset)? {
+            if let Some(found) = view.locate(offset)? {
+                return Ok(Some((view, found)));
+            }
+            offset = view.end;
+        }
+        Ok(None)
     }
 
     /// Repeats a look at the log that a cut came between: it may have seen bytes of both sides.
@@ -146,28 +191,22 @@ impl<D: Disk> LogReader<D> {
         if offset == state.log_end {
             return Ok(None);
         }
-        let active = &state.active;
-        if offset >= active.base {
-            let entry = floor(&active.offsets, relative(offset, active.base));
-            let (base, bytes) = (active.base, active.bytes);
-            let start = Start::Known(entry);
-            return Ok(Some(View { base, end: state.log_end, bytes, file: Arc::clone(&active.file), start }));
-        }
-        let at = state.sealed.partition_point(|segment| segment.end <= offset);
-        let Some(sealed) = state.sealed.get(at) else { return Err(state.out_of_range(offset)) };
-        let Sealed { base, end, bytes, .. } = **sealed;
-        let start = Start::LookUp(Arc::clone(sealed));
-        Ok(Some(View { base, end, bytes, file: Arc::clone(&sealed.file), start }))
+        let view = state.segment_with(offset);
+        view.map(Some).ok_or_else(|| state.out_of_range(offset))
     }
 
-    /// The first offsets of the segments whose largest timestamp is `timestamp` or later.
-    fn segments_that_reach(&self, timestamp: i64) -> Vec<i64> {
+    /// Also one that begins before the log's start.
+    fn segment_with(&self, offset: i64) -> Option<View<D::File>> {
+        self.shared.read().segment_with(offset)
+    }
+
+    /// The first offsets and largest timestamps of the segments that reach `timestamp`.
+    fn segments_that_reach(&self, timestamp: i64) -> Vec<(i64, i64)> {
         let state = self.shared.read();
-        let reaches = |max: Option<i64>| max.is_some_and(|max| max >= timestamp);
-        let sealed = state.sealed.iter().filter(|segment| reaches(segment.max_timestamp));
-        let active =
-            Some(&state.active).filter(|active| reaches(active.max_timestamp.map(|max| max.timestamp)));
-        sealed.map(|segment| segment.base).chain(active.map(|active| active.base)).collect()
+        let sealed = state.sealed.iter().map(|segment| (segment.base, segment.max_timestamp));
+        let active = (state.active.base, state.active.max_timestamp.map(|max| max.timestamp));
+        let with_max = sealed.chain([active]).filter_map(|(base, max)| Some((base, max?)));
+        with_max.filter(|(_, max)| *max >= timestamp).collect()
     }
 
     /// An offset in the segment before which all timestamps are earlier, by the time index.
@@ -187,20 +226,38 @@ impl<D: Disk> LogReader<D> {
 }
 
 impl<F> State<F> {
+    fn segment_with(&self, offset: i64) -> Option<View<F>> {
+        let gaps_before = self.cleaner.gaps_before;
+        let active = &self.active;
+        if offset >= active.base {
+            let start = Start::Known(floor(&active.offsets, relative(offset, active.base)));
+            let (base, bytes, file) = (active.base, active.bytes, Arc::clone(&active.file));
+            return Some(View { base, end: self.log_end, bytes, file, start, gaps_before });
+        }
+        let sealed = self.sealed.get(self.sealed.partition_point(|segment| segment.end <= offset))?;
+        let Sealed { base, end, bytes, .. } = **sealed;
+        let (file, start) = (Arc::clone(&sealed.file), Start::LookUp(Arc::clone(sealed)));
+        (base <= offset).then_some(View { base, end, bytes, file, start, gaps_before })
+    }
+
     fn out_of_range(&self, offset: i64) -> ReadError {
         ReadError::OffsetOutOfRange { offset, start: self.log_start(), end: self.log_end }
     }
 }
 
 impl<F: DiskFile> View<F> {
-    /// The batch that holds `offset`, which is in this segment.
-    fn locate(&self, offset: i64) -> Result<Found, ReadError> {
-        let found = self.first(offset, |header| header.last_offset() >= offset)?;
-        found.ok_or_else(|| self.corrupt(self.bytes, format!("offset {offset} should be in this segment")))
+    /// The batch that holds `offset`, which is in this segment, or the next one. `None` where compaction took
+    /// both.
+    fn locate(&self, offset: i64) -> Result<Option<Found>, ReadError> {
+        self.first(offset, |header| header.last_offset() >= offset)
     }
 
     /// The first batch that is `wanted`. The walk begins at an index entry before `offset`.
-    fn first(&self, offset: i64, wanted: impl Fn(&BatchHeader) -> bool) -> Result<Option<Found>, ReadError> {
+    fn first(
+        &self,
+        offset: i64,
+        wanted: impl FnMut(&BatchHeader) -> bool,
+    ) -> Result<Option<Found>, ReadError> {
         let relative = relative(offset, self.base);
         let entry = match &self.start {
             Start::Known(entry) => *entry,
@@ -212,11 +269,11 @@ impl<F: DiskFile> View<F> {
             if let Ok(Some(first)) = scan.next()
                 && points_to(self.base, &entry, &first)
             {
-                return self.walk(scan, Chain::from(first.header.base_offset), Some(first), wanted);
+                return self.walk(scan, self.chain(first.header.base_offset), Some(first), wanted);
             }
         }
         let scan = Scan::new(&*self.file, 0, self.bytes, LOOKUP_WINDOW);
-        self.walk(scan, Chain::from(self.base), None, wanted)
+        self.walk(scan, self.chain(self.base), None, wanted)
     }
 
     /// The first batch that is `wanted`: `found`, which the scan has just passed, or one behind it.
@@ -225,7 +282,7 @@ impl<F: DiskFile> View<F> {
         mut scan: Scan<F>,
         mut chain: Chain,
         mut found: Option<Found>,
-        wanted: impl Fn(&BatchHeader) -> bool,
+        mut wanted: impl FnMut(&BatchHeader) -> bool,
     ) -> Result<Option<Found>, ReadError> {
         loop {
             if found.is_none() {
@@ -241,7 +298,15 @@ impl<F: DiskFile> View<F> {
                 return Ok(Some(batch));
             }
         }
+        if !chain.reaches(self.end) {
+            let reason = format!("the segment ends at offset {}, not at {}", chain.next_offset, self.end);
+            return Err(self.corrupt(self.bytes, reason));
+        }
         Ok(None)
+    }
+
+    fn chain(&self, next_offset: i64) -> Chain {
+        Chain::from(next_offset, self.gaps_before)
     }
 
     /// Whole batches from `first` on.
@@ -249,7 +314,7 @@ impl<F: DiskFile> View<F> {
         let rest = usize::try_from(self.bytes - first.position).unwrap_or(usize::MAX);
         let mut bytes = vec![0; max_bytes.max(first.header.size).min(rest)];
         let filled = self.file.read_full_at(&mut bytes, first.position).map_err(|error| self.io(error))?;
-        let mut chain = Chain::from(first.header.base_offset);
+        let mut chain = self.chain(first.header.base_offset);
         let mut whole = 0;
         for batch in batches(&bytes[..filled]) {
             let at = first.position + whole as u64;
@@ -297,9 +362,8 @@ impl<D: Disk> Headers<D> {
         let from = self.next;
         let (headers, next) = self.reader.undisturbed(|| {
             let mut headers = VecDeque::new();
-            let Some(view) = self.reader.view(from)? else { return Ok((headers, from)) };
-            let first = view.locate(from)?;
-            let mut chain = Chain::from(first.header.base_offset);
+            let Some((view, first)) = self.reader.locate(from)? else { return Ok((headers, i64::MAX)) };
+            let mut chain = view.chain(first.header.base_offset);
             let mut scan = Scan::new(&*view.file, first.position, view.bytes, WHOLE_SEGMENT_WINDOW);
             while scan.position() - first.position < WHOLE_SEGMENT_WINDOW as u64 {
                 let Some(found) = scan.next().map_err(|halt| view.halted(halt))? else { break };
@@ -320,6 +384,7 @@ impl<D: Disk> Iterator for Headers<D> {
         if self.failed {
             return None;
         }
+        // One run is enough: it begins with the next batch, wherever that is.
         if self.ready.is_empty()
             && self.next < self.end
             && let Err(error) = self.refill()

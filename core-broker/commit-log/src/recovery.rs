@@ -3,14 +3,16 @@
 use std::{io, path::Path, sync::Arc};
 
 use crate::{
-    LogConfig, clean_shutdown,
+    LogConfig, clean_shutdown, compaction,
+    compaction::Checkpoint,
     disk::{Disk, DiskFile},
     epochs::Epochs,
     error::{LogError, doing},
-    metadata,
+    log_start, metadata,
     scan::{Chain, Found, Halt, Scan, WHOLE_SEGMENT_WINDOW},
     segment::{self, Active, MAX_SEGMENT_OFFSETS, Sealed, accept, base_of_index, base_of_log, log_name},
     small_file::UNFINISHED,
+    snapshot,
 };
 
 mod quarantine;
@@ -52,7 +54,10 @@ pub(crate) struct Restored<F> {
     pub sealed: Vec<Arc<Sealed<F>>>,
     pub active: Active<F>,
     pub epochs: Epochs,
+    /// Where DeleteRecords has moved it; the first segment may begin later.
+    pub log_start: i64,
     pub log_end: i64,
+    pub cleaner: Checkpoint,
     pub clean_shutdown: bool,
     pub truncated_bytes: u64,
     pub corruption: Option<Corruption>,
@@ -61,7 +66,7 @@ pub(crate) struct Restored<F> {
 /// A segment read from its first byte to its end or to the first bad batch.
 struct Examined<F> {
     active: Active<F>,
-    end: i64,
+    chain: Chain,
     file_bytes: u64,
     /// Why the walk stopped before the end of the file.
     bad: Option<String>,
@@ -81,17 +86,51 @@ pub(crate) fn restore<D: Disk>(
 ) -> Result<Restored<D::File>, LogError> {
     disk.create_dir_all(dir).map_err(doing("creating", dir))?;
     let names = disk.list(dir).map_err(doing("listing", dir))?;
+    let has_segments = names.iter().any(|name| base_of_log(name).is_some());
+    let is_new = metadata::check_or_create(disk, dir, config.topic_id, has_segments)?;
+    let vouched_end = clean_shutdown::take(disk, dir)?;
+    compaction::finish(disk, dir)?;
+    let names = disk.list(dir).map_err(doing("listing", dir))?;
     let mut bases: Vec<i64> = names.iter().filter_map(|name| base_of_log(name)).collect();
     bases.sort_unstable();
-    let is_new = metadata::check_or_create(disk, dir, config.topic_id, !bases.is_empty())?;
-    let vouched_end = clean_shutdown::take(disk, dir)?;
     remove_leftovers(disk, dir, &names, &bases)?;
 
-    let Some((&last, earlier)) = bases.split_last() else {
-        return begin(disk, dir, is_new);
+    let mut restored = match bases.split_last() {
+        None => begin(disk, dir, is_new)?,
+        Some((&last, earlier)) => restore_segments(disk, dir, config, vouched_end, earlier, last)?,
     };
+    snapshot::remove_above(disk, dir, restored.log_end)?;
+    if let Some(log_start) = log_start::load(disk, dir)? {
+        if log_start > restored.log_end {
+            // All that is left was deleted before; its offsets must not be given out again.
+            let bases = restored.sealed.iter().map(|segment| segment.base).chain([restored.active.base]);
+            restored.active = start_over(disk, dir, bases, log_start)?;
+            restored.sealed.clear();
+            restored.epochs = Epochs::default();
+            restored.log_end = log_start;
+        }
+        restored.log_start = log_start;
+        restored.epochs.cut_before(log_start);
+    }
+    let within = restored.cleaner.cut(restored.log_end);
+    if within != restored.cleaner {
+        within.save(disk, dir)?;
+        restored.cleaner = within;
+    }
+    Ok(restored)
+}
+
+fn restore_segments<D: Disk>(
+    disk: &D,
+    dir: &Path,
+    config: &LogConfig,
+    vouched_end: Option<i64>,
+    earlier: &[i64],
+    last: i64,
+) -> Result<Restored<D::File>, LogError> {
+    let first = earlier.first().copied().unwrap_or(last);
     let checkpoint = Epochs::load(disk, dir)?.map(|mut epochs| {
-        epochs.cut_before(bases[0]); // retention may have moved the log's start since
+        epochs.cut_before(first); // retention may have moved the log's start since
         epochs
     });
     let mut restoring = Restoring {
@@ -101,24 +140,31 @@ pub(crate) fn restore<D: Disk>(
         indexes_trusted: vouched_end.is_some(),
         checkpoint_known: checkpoint.is_some(),
         epochs: checkpoint.unwrap_or_default(),
+        cleaner: Checkpoint::load(disk, dir, last)?,
     };
     let mut sealed = Vec::with_capacity(earlier.len());
     for (at, &base) in earlier.iter().enumerate() {
-        let next = bases[at + 1];
+        let later = &earlier[at + 1..];
+        let next = later.first().copied().unwrap_or(last);
         match restoring.sealed(base, next)? {
             Earlier::Whole(segment) => sealed.push(Arc::new(segment)),
-            Earlier::Short(examined) => return restoring.cut(sealed, examined, &bases[at + 1..]),
+            Earlier::Short(examined) => {
+                let later: Vec<i64> = later.iter().copied().chain([last]).collect();
+                return restoring.cut(sealed, examined, &later);
+            }
         }
     }
     if restoring.checkpoint_known {
         if let Some(end) = vouched_end
-            && let Some(active) = Active::load(disk, dir, last, end, config.index_interval_bytes)?
+            && let Some(active) = restoring.load(last, end)?
         {
             return Ok(Restored {
                 sealed,
                 active,
                 epochs: restoring.epochs,
+                log_start: first,
                 log_end: end,
+                cleaner: restoring.cleaner,
                 clean_shutdown: true,
                 truncated_bytes: 0,
                 corruption: None,
@@ -136,7 +182,9 @@ fn begin<D: Disk>(disk: &D, dir: &Path, is_new: bool) -> Result<Restored<D::File
         sealed: Vec::new(),
         active: begin_segment(disk, dir, 0)?,
         epochs: Epochs::default(),
+        log_start: 0,
         log_end: 0,
+        cleaner: Checkpoint::default(),
         clean_shutdown: is_new,
         truncated_bytes: 0,
         corruption: None,
@@ -149,6 +197,20 @@ pub(crate) fn begin_segment<D: Disk>(disk: &D, dir: &Path, base: i64) -> Result<
     let file = disk.create(&path).map_err(doing("creating", &path))?;
     disk.sync_dir(dir).map_err(doing("syncing", dir))?;
     Ok(Active::new(base, file))
+}
+
+/// Removes all segments and begins one at `base`, which is already checkpointed as the log's start: a crash
+/// between leaves a log that ends below its start, and opening it leads here again.
+pub(crate) fn start_over<D: Disk>(
+    disk: &D,
+    dir: &Path,
+    segments: impl DoubleEndedIterator<Item = i64>,
+    base: i64,
+) -> Result<Active<D::File>, LogError> {
+    for old in segments.rev() {
+        segment::remove(disk, dir, old).map_err(doing("removing", &dir.join(log_name(old))))?;
+    }
+    begin_segment(disk, dir, base)
 }
 
 /// What a crash left half done: files about to be renamed, indexes of removed segments.
@@ -174,30 +236,36 @@ struct Restoring<'a, D> {
     indexes_trusted: bool,
     checkpoint_known: bool,
     epochs: Epochs,
+    cleaner: Checkpoint,
 }
 
 impl<D: Disk> Restoring<'_, D> {
     /// A segment that was on disk before the next was begun.
     fn sealed(&mut self, base: i64, next: i64) -> Result<Earlier<D::File>, LogError> {
-        let Restoring { disk, dir, config, .. } = *self;
+        let Restoring { disk, dir, .. } = *self;
         if self.checkpoint_known {
             if self.indexes_trusted {
                 if let Some(sealed) = Sealed::open(disk, dir, base, next)? {
                     return Ok(Earlier::Whole(sealed));
                 }
-            } else if let Some(active) = Active::load(disk, dir, base, next, config.index_interval_bytes)?
+            } else if let Some(active) = self.load(base, next)?
                 && let Some((offsets, times)) = segment::open_indexes(disk, dir, base)?
             {
                 return Ok(Earlier::Whole(active.seal(next, offsets, times)));
             }
         }
         let examined = self.examine(base)?;
-        if examined.bad.is_some() || examined.end != next {
+        if examined.bad.is_some() || !examined.chain.reaches(next) {
             return Ok(Earlier::Short(examined));
         }
         let (offsets, times) = examined.active.index_rows().write(disk, dir)?;
         disk.sync_dir(dir).map_err(doing("syncing", dir))?;
         Ok(Earlier::Whole(examined.active.seal(next, offsets, times)))
+    }
+
+    fn load(&self, base: i64, end: i64) -> Result<Option<Active<D::File>>, LogError> {
+        let interval = self.config.index_interval_bytes;
+        Active::load(self.disk, self.dir, base, end, interval, self.cleaner.gaps_before)
     }
 
     /// Checks every batch of a segment and makes its indexes anew.
@@ -208,9 +276,10 @@ impl<D: Disk> Restoring<'_, D> {
         let mut active = Active::new(base, file);
         let file = Arc::clone(&active.file);
         let mut scan = Scan::new(&*file, 0, file_bytes, WHOLE_SEGMENT_WINDOW);
-        let mut chain = Chain { next_offset: base, epoch: self.epochs.at(base - 1).unwrap_or(i32::MIN) };
+        let epoch = self.epochs.at(base - 1).unwrap_or(i32::MIN);
+        let mut chain = Chain { epoch, ..Chain::from(base, self.cleaner.gaps_before) };
         let bad = loop {
-            let end = chain.next_offset;
+            let good = chain;
             match check_next(&mut scan, base, &mut chain) {
                 Ok(None) => break None,
                 Ok(Some(found)) => {
@@ -219,12 +288,12 @@ impl<D: Disk> Restoring<'_, D> {
                 }
                 Err(Halt::Io(error)) => return Err(doing("reading", &path)(error)),
                 Err(Halt::Bad { reason, .. }) => {
-                    chain.next_offset = end;
+                    chain = good;
                     break Some(reason);
                 }
             }
         };
-        Ok(Examined { active, end: chain.next_offset, file_bytes, bad })
+        Ok(Examined { active, chain, file_bytes, bad })
     }
 
     /// The log ends with the last good batch of `examined`, which becomes the active segment.
@@ -235,7 +304,8 @@ impl<D: Disk> Restoring<'_, D> {
         later: &[i64],
     ) -> Result<Restored<D::File>, LogError> {
         let Restoring { disk, dir, .. } = self;
-        let Examined { active, end, file_bytes, bad } = examined;
+        let Examined { active, chain, file_bytes, bad } = examined;
+        let end = chain.next_offset;
         let path = dir.join(log_name(active.base));
         let file = Arc::clone(&active.file);
         let bad_bytes = file_bytes.saturating_sub(active.bytes);
@@ -262,11 +332,14 @@ impl<D: Disk> Restoring<'_, D> {
         disk.sync_dir(dir).map_err(doing("syncing", dir))?;
         self.epochs.cut_from(end);
         let truncated_bytes = if corruption.is_none() { bad_bytes } else { 0 };
+        let log_start = sealed.first().map_or(active.base, |first| first.base);
         Ok(Restored {
             sealed,
             active,
             epochs: self.epochs,
+            log_start,
             log_end: end,
+            cleaner: self.cleaner,
             clean_shutdown: false,
             truncated_bytes,
             corruption,

@@ -31,6 +31,8 @@ pub enum ChainError {
 pub(crate) struct Chain {
     pub next_offset: i64,
     pub epoch: i32,
+    /// Compaction has been here: offsets below this may be missing. Above it a missing one is a lost one.
+    pub gaps_before: i64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -60,14 +62,19 @@ pub(crate) struct Scan<'a, F> {
 }
 
 impl Chain {
-    pub fn from(next_offset: i64) -> Chain {
-        Chain { next_offset, epoch: i32::MIN }
+    pub fn from(next_offset: i64, gaps_before: i64) -> Chain {
+        Chain { next_offset, epoch: i32::MIN, gaps_before }
+    }
+
+    /// Nothing is missing before `end`, or only what compaction may have taken.
+    pub fn reaches(&self, end: i64) -> bool {
+        self.next_offset == end || (self.next_offset < end && end <= self.gaps_before)
     }
 
     pub fn accept(&mut self, header: &BatchHeader) -> Result<(), ChainError> {
         let BatchHeader { base_offset, last_offset_delta: delta, partition_leader_epoch: epoch, .. } =
             *header;
-        if base_offset != self.next_offset {
+        if !self.reaches(base_offset) {
             return Err(ChainError::NotContiguous { expected: self.next_offset, found: base_offset });
         }
         if delta < 0 || base_offset.checked_add(i64::from(delta) + 1).is_none() {
@@ -76,7 +83,7 @@ impl Chain {
         if epoch < self.epoch {
             return Err(ChainError::EpochWentBack { latest: self.epoch, found: epoch });
         }
-        *self = Chain { next_offset: header.next_offset(), epoch };
+        *self = Chain { next_offset: header.next_offset(), epoch, ..*self };
         Ok(())
     }
 }
@@ -105,6 +112,16 @@ impl<'a, F: DiskFile> Scan<'a, F> {
         }
         self.position += header.size as u64;
         Ok(Some(Found { position, header }))
+    }
+
+    /// The bytes of a batch that [`next`](Scan::next) found; fewer if the file is shorter than it was.
+    pub fn batch(&mut self, found: &Found) -> Result<&[u8], Halt> {
+        let after = std::mem::replace(&mut self.position, found.position);
+        let read = self.fill(found.header.size);
+        self.position = after;
+        let from = read?;
+        let until = (from + found.header.size).min(self.window.len());
+        Ok(&self.window[from..until])
     }
 
     /// Whether the checksum of a batch that [`next`](Scan::next) found holds. Read piece by piece: the size
@@ -137,21 +154,26 @@ impl<'a, F: DiskFile> Scan<'a, F> {
     /// Up to `wanted` bytes from the current position, fewer at the end of the file.
     fn bytes_here(&mut self, wanted: usize) -> Result<&[u8], Halt> {
         let wanted = wanted.min(usize::try_from(self.end - self.position).unwrap_or(usize::MAX));
+        let from = self.fill(wanted)?;
+        let until = (from + wanted).min(self.window.len());
+        Ok(&self.window[from..until])
+    }
+
+    /// Has `wanted` bytes from the current position in the window; returns where they begin in it.
+    fn fill(&mut self, wanted: usize) -> Result<usize, Halt> {
         let in_window = self.position.checked_sub(self.window_at).filter(|skipped| {
             skipped.checked_add(wanted as u64).is_some_and(|needed| needed <= self.window.len() as u64)
         });
-        let from = match in_window {
-            Some(skipped) => skipped as usize,
+        match in_window {
+            Some(skipped) => Ok(skipped as usize),
             None => {
                 let rest = usize::try_from(self.end - self.position).unwrap_or(usize::MAX);
                 self.window.resize(self.window_bytes.max(wanted).min(rest), 0);
                 let filled = self.file.read_full_at(&mut self.window, self.position).map_err(Halt::Io)?;
                 self.window.truncate(filled);
                 self.window_at = self.position;
-                0
+                Ok(0)
             }
-        };
-        let until = (from + wanted).min(self.window.len());
-        Ok(&self.window[from..until])
+        }
     }
 }

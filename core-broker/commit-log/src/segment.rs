@@ -23,6 +23,7 @@ pub(crate) struct Sealed<F> {
     pub end: i64,
     pub bytes: u64,
     pub file: Arc<F>,
+    pub first_timestamp: Option<i64>,
     pub max_timestamp: Option<i64>,
     pub offsets: IndexFile<F, OffsetEntry>,
     pub times: IndexFile<F, TimeEntry>,
@@ -32,6 +33,8 @@ pub(crate) struct Active<F> {
     pub base: i64,
     pub bytes: u64,
     pub file: Arc<F>,
+    /// The largest timestamp of the first batch: by it a segment's age is told.
+    pub first_timestamp: Option<i64>,
     pub max_timestamp: Option<TimeEntry>,
     pub offsets: Vec<OffsetEntry>,
     pub times: Vec<TimeEntry>,
@@ -43,11 +46,11 @@ pub(crate) fn log_name(base: i64) -> String {
     format!("{base:020}{LOG}")
 }
 
-fn index_name(base: i64) -> String {
+pub(crate) fn index_name(base: i64) -> String {
     format!("{base:020}{INDEX}")
 }
 
-fn time_index_name(base: i64) -> String {
+pub(crate) fn time_index_name(base: i64) -> String {
     format!("{base:020}{TIME_INDEX}")
 }
 
@@ -87,6 +90,7 @@ impl<F: DiskFile> Active<F> {
             base,
             bytes: 0,
             file: Arc::new(file),
+            first_timestamp: None,
             max_timestamp: None,
             offsets: Vec::new(),
             times: Vec::new(),
@@ -97,6 +101,9 @@ impl<F: DiskFile> Active<F> {
     /// Takes the next batch into account; the chain has accepted it and the segment has room for it.
     pub fn note(&mut self, header: &BatchHeader, index_interval_bytes: u32) {
         let relative_offset = (header.last_offset() - self.base) as u32;
+        if self.bytes == 0 {
+            self.first_timestamp = Some(header.max_timestamp);
+        }
         if self.max_timestamp.is_none_or(|max| max.timestamp < header.max_timestamp) {
             self.max_timestamp = Some(TimeEntry { timestamp: header.max_timestamp, relative_offset });
         }
@@ -118,20 +125,29 @@ impl<F: DiskFile> Active<F> {
     }
 
     /// Forgets all from `offset` on, which begins at byte `position`.
-    pub fn cut(&mut self, offset: i64, position: u64, index_interval_bytes: u32) -> Result<(), Halt> {
+    pub fn cut(
+        &mut self,
+        offset: i64,
+        position: u64,
+        index_interval_bytes: u32,
+        gaps_before: i64,
+    ) -> Result<(), Halt> {
         self.offsets.truncate(self.offsets.partition_point(|entry| u64::from(entry.position) < position));
         let kept = |entry: &TimeEntry| self.base + i64::from(entry.relative_offset) < offset;
         self.times.truncate(self.times.partition_point(kept));
-        let end = self.walk_tail(position, index_interval_bytes)?;
-        if end != offset {
-            let reason = format!("offset {end} is here, {offset} was expected");
+        if position == 0 {
+            self.first_timestamp = None;
+        }
+        let end = self.walk_tail(position, index_interval_bytes, gaps_before)?;
+        if !end.reaches(offset) {
+            let reason = format!("offset {} is here, {offset} was expected", end.next_offset);
             return Err(Halt::Bad { position, reason });
         }
         Ok(())
     }
 
-    /// Takes into account what stands between the last index entry and `end`; returns the offset after it.
-    fn walk_tail(&mut self, end: u64, index_interval_bytes: u32) -> Result<i64, Halt> {
+    /// Takes into account what stands between the last index entry and `end`; returns what comes after it.
+    fn walk_tail(&mut self, end: u64, index_interval_bytes: u32, gaps_before: i64) -> Result<Chain, Halt> {
         let from = self.offsets.pop();
         self.bytes = from.map_or(0, |entry| u64::from(entry.position));
         self.max_timestamp = self.times.last().copied();
@@ -139,13 +155,13 @@ impl<F: DiskFile> Active<F> {
         self.unindexed_bytes = if from.is_some() { u64::from(index_interval_bytes) + 1 } else { 0 };
         let file = Arc::clone(&self.file);
         let mut scan = Scan::new(&*file, self.bytes, end, LOOKUP_WINDOW);
-        let mut chain = Chain::from(self.base);
+        let mut chain = Chain::from(self.base, gaps_before);
         if let Some(from) = from {
             let position = u64::from(from.position);
             let first = scan.next()?.filter(|first| points_to(self.base, &from, first));
             let first = first
                 .ok_or_else(|| Halt::Bad { position, reason: "no batch where the index says".into() })?;
-            chain = Chain::from(first.header.base_offset);
+            chain = Chain::from(first.header.base_offset, gaps_before);
             accept(self.base, &mut chain, &first)?;
             self.note(&first.header, index_interval_bytes);
         }
@@ -153,7 +169,7 @@ impl<F: DiskFile> Active<F> {
             accept(self.base, &mut chain, &found)?;
             self.note(&found.header, index_interval_bytes);
         }
-        Ok(chain.next_offset)
+        Ok(chain)
     }
 
     /// What the index files of this segment hold.
@@ -172,8 +188,9 @@ impl<F: DiskFile> Active<F> {
         offsets: IndexFile<F, OffsetEntry>,
         times: IndexFile<F, TimeEntry>,
     ) -> Sealed<F> {
+        let Active { base, bytes, file, first_timestamp, .. } = self;
         let max_timestamp = self.max_timestamp.map(|max| max.timestamp);
-        Sealed { base: self.base, end, bytes: self.bytes, file: self.file, max_timestamp, offsets, times }
+        Sealed { base, end, bytes, file, first_timestamp, max_timestamp, offsets, times }
     }
 
     /// The segment as its written indexes tell it. `None` if they do not lead to offset `end` at the end of
@@ -184,6 +201,7 @@ impl<F: DiskFile> Active<F> {
         base: i64,
         end: i64,
         index_interval_bytes: u32,
+        gaps_before: i64,
     ) -> Result<Option<Active<F>>, LogError> {
         let path = dir.join(log_name(base));
         let file = disk.open(&path).map_err(doing("opening", &path))?;
@@ -193,9 +211,10 @@ impl<F: DiskFile> Active<F> {
         let offsets = offset_file.load(most).map_err(doing("reading the index of", &path))?;
         let times = time_file.load(most).map_err(doing("reading the time index of", &path))?;
         let (Some(offsets), Some(times)) = (offsets, times) else { return Ok(None) };
-        let mut active = Active { offsets, times, ..Active::new(base, file) };
-        match active.walk_tail(bytes, index_interval_bytes) {
-            Ok(found) if found == end => Ok(Some(active)),
+        let first_timestamp = first_timestamp(&file, bytes).map_err(doing("reading", &path))?;
+        let mut active = Active { offsets, times, first_timestamp, ..Active::new(base, file) };
+        match active.walk_tail(bytes, index_interval_bytes, gaps_before) {
+            Ok(found) if found.reaches(end) => Ok(Some(active)),
             Ok(_) | Err(Halt::Bad { .. }) => Ok(None),
             Err(Halt::Io(error)) => Err(doing("reading", &path)(error)),
         }
@@ -216,7 +235,18 @@ impl<F: DiskFile> Sealed<F> {
         let Some((offsets, times)) = open_indexes(disk, dir, base)? else { return Ok(None) };
         let last = times.last().map_err(doing("reading the time index of", &path))?;
         let max_timestamp = last.map(|entry| entry.timestamp);
-        Ok(Some(Sealed { base, end, bytes, file: Arc::new(file), max_timestamp, offsets, times }))
+        let first_timestamp = first_timestamp(&file, bytes).map_err(doing("reading", &path))?;
+        let file = Arc::new(file);
+        Ok(Some(Sealed { base, end, bytes, file, first_timestamp, max_timestamp, offsets, times }))
+    }
+}
+
+/// What stands in the first header, right or wrong.
+fn first_timestamp<F: DiskFile>(file: &F, bytes: u64) -> std::io::Result<Option<i64>> {
+    match Scan::new(file, 0, bytes, HEADER_BYTES).next() {
+        Ok(first) => Ok(first.map(|first| first.header.max_timestamp)),
+        Err(Halt::Bad { .. }) => Ok(None),
+        Err(Halt::Io(error)) => Err(error),
     }
 }
 

@@ -1,4 +1,6 @@
 //! Small files that are replaced whole: written beside, synced, renamed, folder synced.
+//!
+//! Checkpoints are lines of numbers under a first line `1 5d3bb0f2`: the version and the CRC32C of the rest.
 
 use std::{io, path::Path};
 
@@ -31,21 +33,43 @@ pub(crate) fn read<D: Disk>(
     name: &str,
     max_bytes: u64,
 ) -> Result<Option<String>, LogError> {
+    let bytes = read_bytes(disk, dir, name, max_bytes)?;
+    Ok(bytes.map(|bytes| String::from_utf8(bytes).unwrap_or_default()))
+}
+
+/// The file, `None` if there is none. What is longer than `max_bytes` reads as empty.
+pub(crate) fn read_bytes<D: Disk>(
+    disk: &D,
+    dir: &Path,
+    name: &str,
+    max_bytes: u64,
+) -> Result<Option<Vec<u8>>, LogError> {
     let path = dir.join(name);
-    let read = || -> io::Result<String> {
+    let read = || -> io::Result<Vec<u8>> {
         let file = disk.open(&path)?;
         let len = file.len()?;
         if len > max_bytes {
-            return Ok(String::new());
+            return Ok(Vec::new());
         }
         let mut bytes = vec![0; len as usize];
         let filled = file.read_full_at(&mut bytes, 0)?;
         bytes.truncate(filled);
-        Ok(String::from_utf8(bytes).unwrap_or_default())
+        Ok(bytes)
     };
     match read() {
-        Ok(text) => Ok(Some(text)),
+        Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(doing("reading", &path)(error)),
     }
+}
+
+/// Lines with a version and a checksum above them.
+pub(crate) fn checked(lines: &str) -> String {
+    format!("1 {:08x}\n{lines}", crc32c::crc32c(lines.as_bytes()))
+}
+
+/// The lines under the first, if the checksum holds.
+pub(crate) fn lines_of(checked: &str) -> Option<&str> {
+    let (first, lines) = checked.split_once('\n')?;
+    (first == format!("1 {:08x}", crc32c::crc32c(lines.as_bytes()))).then_some(lines)
 }

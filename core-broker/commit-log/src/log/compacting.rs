@@ -1,0 +1,110 @@
+//! The writer's part of a compaction: says what there is to compact, and puts in place what was made of it.
+
+use std::sync::Arc;
+
+use super::{Log, Shared};
+use crate::{
+    Compaction, Disk, LogError,
+    compaction::{Checkpoint, Order, Rewritten, Task, successor_name, swap_in},
+    error::doing,
+};
+
+impl<D: Disk> Log<D> {
+    /// Below this offset each key stands once.
+    pub fn cleaned_to(&self) -> i64 {
+        self.shared.read().cleaner.cleaned_to
+    }
+
+    /// Takes hold of the sealed segments up to `order.end`. Nothing changes before [`install`](Log::install).
+    pub fn begin_compaction(&self, order: Order) -> Compaction<D> {
+        let Shared { disk, dir, .. } = &*self.shared;
+        let state = self.shared.read();
+        let segments = state.sealed.iter().take_while(|segment| segment.end <= order.end);
+        Compaction::new(Task {
+            disk: disk.clone(),
+            dir: dir.clone(),
+            segments: segments.cloned().collect(),
+            cleaned_to: state.cleaner.cleaned_to,
+            gaps_before: state.cleaner.gaps_before,
+            cuts: state.cuts,
+            segment_bytes: self.config.segment_bytes,
+            index_interval_bytes: self.config.index_interval_bytes,
+            order,
+        })
+    }
+
+    /// Puts a rewritten segment in the place of those it was made of; `false`, and nothing is done, if one of
+    /// them is gone. Durable when it returns. To be called in the order in which they were written: a tombstone
+    /// must not go before what it deletes.
+    pub fn install(&mut self, rewritten: Rewritten<D>) -> Result<bool, LogError> {
+        self.refuse_if_stopped()?;
+        let Some(at) = self.place_of(&rewritten) else {
+            let removed = self.shared.disk.remove(&rewritten.unfinished);
+            removed.map_err(doing("removing", &rewritten.unfinished))?;
+            return Ok(false);
+        };
+        let installed = self.swap(rewritten, at);
+        self.stop_if_failed(installed)?;
+        Ok(true)
+    }
+
+    /// All that the compaction rewrote is installed; returns the offset below which each key stands once. If it
+    /// is before the end that was ordered, there were too many keys, and the next compaction goes on there.
+    pub fn finish_compaction(&mut self, compaction: Compaction<D>) -> Result<i64, LogError> {
+        self.refuse_if_stopped()?;
+        let Checkpoint { gaps_before, cleaned_to } = self.shared.read().cleaner;
+        // A cut may have brought other batches to where the compaction has been.
+        let undisturbed = self.shared.read().cuts == compaction.task().cuts;
+        if !undisturbed || compaction.reaches() <= cleaned_to {
+            return Ok(cleaned_to);
+        }
+        let cleaned_to = compaction.reaches();
+        self.save_cleaner(Checkpoint { gaps_before: gaps_before.max(cleaned_to), cleaned_to })?;
+        Ok(cleaned_to)
+    }
+
+    /// Where in the list of sealed segments the sources begin.
+    fn place_of(&self, rewritten: &Rewritten<D>) -> Option<usize> {
+        let state = self.shared.read();
+        let first = rewritten.sources.first()?;
+        let at = state.sealed.partition_point(|segment| segment.base < first.base);
+        let there = state.sealed.get(at..at + rewritten.sources.len())?;
+        let same = there.iter().zip(&rewritten.sources).all(|(a, b)| Arc::ptr_eq(a, b));
+        (same && state.cuts == rewritten.cuts).then_some(at)
+    }
+
+    fn swap(&mut self, rewritten: Rewritten<D>, at: usize) -> Result<(), LogError> {
+        let shared = Arc::clone(&self.shared);
+        let Shared { disk, dir, .. } = &*shared;
+        let Rewritten { sources, segment, unfinished, end, gaps_before, .. } = rewritten;
+        let cleaner = shared.read().cleaner;
+        if cleaner.gaps_before < gaps_before {
+            self.save_cleaner(Checkpoint { gaps_before, ..cleaner })?;
+        }
+        let successor = dir.join(successor_name(segment.base, end));
+        disk.rename(&unfinished, &successor).map_err(doing("renaming", &unfinished))?;
+        disk.sync_dir(dir).map_err(doing("syncing", dir))?;
+        swap_in(disk, dir, segment.base, end)?;
+        let (offsets, times) = segment.index_rows().write(disk, dir)?;
+        disk.sync_dir(dir).map_err(doing("syncing", dir))?;
+        let sealed = Arc::new(segment.seal(end, offsets, times));
+        shared.write().sealed.splice(at..at + sources.len(), [sealed]);
+        Ok(())
+    }
+
+    /// What is appended from `end` on is not compacted: a hole in it is a loss.
+    pub(super) fn forget_compaction_from(&mut self, end: i64) -> Result<(), LogError> {
+        let cleaner = self.shared.read().cleaner;
+        if cleaner.cut(end) == cleaner {
+            return Ok(());
+        }
+        self.save_cleaner(cleaner.cut(end))
+    }
+
+    fn save_cleaner(&mut self, cleaner: Checkpoint) -> Result<(), LogError> {
+        let saved = cleaner.save(&self.shared.disk, &self.shared.dir);
+        self.stop_if_failed(saved)?;
+        self.shared.write().cleaner = cleaner;
+        Ok(())
+    }
+}

@@ -1,0 +1,76 @@
+//! How the log's old end goes: whole segments by retention, single offsets by DeleteRecords.
+
+use std::sync::Arc;
+
+use super::{Log, Shared};
+use crate::{
+    Disk, LogError,
+    error::doing,
+    log_start,
+    retention::{Retention, segments_to_delete},
+    segment::{self, log_name},
+};
+
+impl<D: Disk> Log<D> {
+    /// Nothing before `offset` may be read any more (DeleteRecords); returns the log's start, which never goes
+    /// back. Durable when it returns. The caller sees to it that `offset` is not above the high watermark.
+    pub fn advance_log_start(&mut self, offset: i64) -> Result<i64, LogError> {
+        self.refuse_if_stopped()?;
+        let (log_start, log_end) = (self.log_start(), self.log_end());
+        if offset <= log_start {
+            return Ok(log_start);
+        }
+        if offset > log_end {
+            return Err(LogError::StartOutOfRange { offset, log_start, log_end });
+        }
+        // A log that ends below its start would begin anew there, and lose the epochs it knew.
+        self.sync()?;
+        let saved = log_start::save(&self.shared.disk, &self.shared.dir, offset);
+        self.stop_if_failed(saved)?;
+        {
+            let mut state = self.shared.write();
+            state.log_start = offset;
+            state.epochs.cut_before(offset);
+        }
+        self.delete_segments_before(offset)
+    }
+
+    /// Removes the sealed segments that end at `offset` or before it; returns the new log start.
+    pub fn delete_segments_before(&mut self, offset: i64) -> Result<i64, LogError> {
+        self.refuse_if_stopped()?;
+        let old: Vec<_> = {
+            let mut state = self.shared.write();
+            let keep_from = state.sealed.partition_point(|segment| segment.end <= offset);
+            let old = state.sealed.drain(..keep_from).collect();
+            let log_start = state.log_start();
+            state.epochs.cut_before(log_start);
+            old
+        };
+        let shared = Arc::clone(&self.shared);
+        let Shared { disk, dir, .. } = &*shared;
+        for segment in old {
+            // From the oldest on, each durably: a crash between leaves a log without a hole.
+            let removed = segment::remove(disk, dir, segment.base);
+            let removed = removed.map_err(doing("removing", &dir.join(log_name(segment.base))));
+            self.stop_if_failed(removed)?;
+        }
+        Ok(self.log_start())
+    }
+
+    /// Deletes what `retention` no longer keeps, of what lies below `high_watermark`; returns the log's start.
+    /// An active segment that is too old is sealed first, so that a quiet partition ends up empty.
+    pub fn expire(
+        &mut self,
+        retention: &Retention,
+        high_watermark: i64,
+        now_ms: i64,
+    ) -> Result<i64, LogError> {
+        let segments = self.segments();
+        let old = segments_to_delete(&segments, retention, high_watermark, now_ms);
+        let Some(last) = old.last() else { return Ok(self.log_start()) };
+        if old.len() == segments.len() {
+            self.roll()?;
+        }
+        self.delete_segments_before(last.end_offset)
+    }
+}
