@@ -41,6 +41,7 @@ enum Language {
 pub const CLIENTS: &[Client] = &[
     Client { folder: "confluent-kafka", language: Language::Python, codecs: &ALL_CODECS, cannot: &[] },
     Client { folder: "franz-go", language: Language::Go, codecs: &ALL_CODECS, cannot: &[] },
+    Client { folder: "java", language: Language::Java, codecs: &ALL_CODECS, cannot: &[] },
 ];
 
 /// A client whose libraries are here.

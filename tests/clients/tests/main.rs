@@ -20,6 +20,11 @@ fn franz_go() {
     check("franz-go");
 }
 
+#[test]
+fn java() {
+    check("java");
+}
+
 /// The broker is killed between the two halves.
 fn check(folder: &str) {
     let client = Client::named(folder);
