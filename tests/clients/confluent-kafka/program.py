@@ -24,8 +24,10 @@ def before(bootstrap, prefix, time):
         admin.create_topics(new[:1])[letters].result(10)
     except KafkaException as error:
         print("create again:", error.args[0].code())
-    topics = admin.list_topics(timeout=10).topics
-    mine = sorted(name for name in topics if name.startswith(prefix + "-"))
+    mine = []
+    while len(mine) < 2:  # a broker may hear of a topic a moment after it was created
+        topics = admin.list_topics(timeout=10).topics
+        mine = sorted(name for name in topics if name.startswith(prefix + "-"))
     print("list:", *(f"{name.removeprefix(prefix + '-')}={len(topics[name].partitions)}" for name in mine))
     partitions = sorted(topics[letters].partitions.values(), key=lambda it: it.id)
     shown = (f"{it.id}={it.leader}/{','.join(map(str, it.replicas))}/{','.join(map(str, it.isrs))}" for it in partitions)

@@ -75,6 +75,10 @@ func topics(admin *kadm.Client, prefix, letters, work string) {
 	}
 	all, err := admin.ListTopics(ctx)
 	must(err)
+	for !all.Has(work) { // a broker may hear of a topic a moment after it was created
+		all, err = admin.ListTopics(ctx)
+		must(err)
+	}
 	fmt.Print("list:")
 	for _, topic := range all.Sorted() {
 		if name, mine := strings.CutPrefix(topic.Topic, prefix); mine {

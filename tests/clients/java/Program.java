@@ -50,7 +50,9 @@ class Program {
             } catch (ExecutionException refused) {
                 System.out.println("create again: " + Errors.forException(refused.getCause()).code());
             }
-            var mine = admin.listTopics().names().get().stream().filter(name -> name.startsWith(prefix)).toList();
+            var mine = List.<String>of();
+            while (mine.size() < 2) // a broker may hear of a topic a moment after it was created
+                mine = admin.listTopics().names().get().stream().filter(name -> name.startsWith(prefix)).toList();
             var topics = new TreeMap<>(admin.describeTopics(mine).allTopicNames().get());
             System.out.println("list: " + topics.values().stream()
                 .map(it -> it.name().substring(prefix.length()) + "=" + it.partitions().size()).collect(joining(" ")));

@@ -42,6 +42,14 @@ pub const CLIENTS: &[Client] = &[
     Client { folder: "confluent-kafka", language: Language::Python, codecs: &ALL_CODECS, cannot: &[] },
     Client { folder: "franz-go", language: Language::Go, codecs: &ALL_CODECS, cannot: &[] },
     Client { folder: "java", language: Language::Java, codecs: &ALL_CODECS, cannot: &[] },
+    Client {
+        folder: "kafkajs",
+        language: Language::JavaScript,
+        codecs: &[Codec::None, Codec::Gzip, Codec::Snappy],
+        // It answers with the end of the partition.
+        cannot: &["after the last", "at any time of none"],
+    },
+    Client { folder: "sarama", language: Language::Go, codecs: &ALL_CODECS, cannot: &[] },
 ];
 
 /// A client whose libraries are here.

@@ -25,6 +25,16 @@ fn java() {
     check("java");
 }
 
+#[test]
+fn kafkajs() {
+    check("kafkajs");
+}
+
+#[test]
+fn sarama() {
+    check("sarama");
+}
+
 /// The broker is killed between the two halves.
 fn check(folder: &str) {
     let client = Client::named(folder);
