@@ -1,6 +1,6 @@
 //! One partition's commit log: segments of Kafka record batches on disk, found again after any crash.
 //!
-//! A partition is a folder. The `.log` files are the truth; every other file can be made anew from them.
+//! A partition is a folder. The `.log` files are the truth; the indexes and epochs can be made anew from them.
 //!
 //! ```text
 //! partition.metadata               format version and topic id, written once
@@ -9,12 +9,16 @@
 //! 00000000000000000000.timeindex   timestamp -> offset
 //! 00000000000000004711.log         batches from offset 4711: the active segment, appended to
 //! leader-epoch-checkpoint          leader epoch -> first offset, for all but the active segment
+//! log-start-offset                 what DeleteRecords took from the first segment
+//! cleaner-checkpoint               how far compaction has come; only with it may offsets be missing
+//! 00000000000000004711.producers   what the batches below said of their producers; the newest two
 //! clean-shutdown                   only between a close and the next open
+//! *.log.compacted-<end>            a compacted segment about to take its place; see `compaction`
 //! *.log.quarantine-<position>      bytes set aside from a damaged segment; nothing here reads them
 //! ```
 //!
 //! **Segment**: whole record batches (magic 2, drawn in `kafka_wire::record_batch`), one after the other
-//! without a gap in bytes or offsets; the name is the first offset, 20 digits.
+//! without a gap in bytes, nor in offsets but where compaction made it; the name is the first offset, 20 digits.
 //!
 //! **Indexes**, bytes as Kafka's, an entry about every `index_interval_bytes` of log, big endian:
 //! ```text

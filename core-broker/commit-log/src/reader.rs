@@ -39,6 +39,9 @@ struct View<F> {
     gaps_before: i64,
 }
 
+/// A batch, and the segment that it was found in.
+type Located<F> = (View<F>, Found);
+
 /// Where to begin to look inside a segment.
 enum Start<F> {
     Known(Option<OffsetEntry>),
@@ -161,7 +164,7 @@ impl<D: Disk> LogReader<D> {
     }
 
     /// The batch that holds `offset`, or the next one; `None` if there is none up to the log's end.
-    fn locate(&self, mut offset: i64) -> Result<Option<(View<D::File>, Found)>, ReadError> {
+    fn locate(&self, mut offset: i64) -> Result<Option<Located<D::File>>, ReadError> {
         while let Some(view) = self.view(offset)? {
             if let Some(found) = view.locate(offset)? {
                 return Ok(Some((view, found)));
