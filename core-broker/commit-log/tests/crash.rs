@@ -20,6 +20,10 @@ enum Step {
     CutBack(i64),
     /// All but about this many offsets.
     Keep(i64),
+    /// All but this many offsets: DeleteRecords.
+    StartAt(i64),
+    /// Of the producers, at the end.
+    Snapshot,
 }
 use Step::*;
 
@@ -35,6 +39,7 @@ const SCRIPT: &[Step] = &[
     Append { batches: 1, value_bytes: 30 },
     CloseAndOpen,
     Append { batches: 2, value_bytes: 200 },
+    Snapshot,
     Sync,
     CutBack(1),
     Append { batches: 1, value_bytes: 50 },
@@ -46,10 +51,14 @@ const SCRIPT: &[Step] = &[
     Sync,
     Keep(6),
     Append { batches: 2, value_bytes: 400 },
+    StartAt(2),
+    Snapshot,
     Roll,
     Roll,
     Append { batches: 1, value_bytes: 10 },
     Sync,
+    Snapshot,
+    StartAt(1),
     Append { batches: 5, value_bytes: 10 },
 ];
 
@@ -60,8 +69,12 @@ struct Promised {
     batches: Vec<(i64, Vec<u8>)>,
     /// What `sync` returned, less what was asked to be cut back.
     synced: i64,
-    /// Segments that end before this may be gone.
+    /// What is before this may be gone.
     deleted_before: i64,
+    /// What is before this must be.
+    starts_at: i64,
+    /// The offsets of snapshots that were written, and which the log has not been cut back behind since.
+    snapshots: Vec<i64>,
 }
 
 impl Promised {
@@ -80,6 +93,14 @@ impl Promised {
         assert_eq!((recovered.log_start, recovered.log_end, log.flushed_end()), (start, end, end), "{after}");
         assert!(end >= self.synced, "{after}: synced to {}, found up to {end}", self.synced);
         assert!(start <= self.deleted_before, "{after}: begins at {start}");
+        assert!(start >= self.starts_at, "{after}: begins at {start}, again");
+        let (snapshot, state) = log.latest_snapshot().unwrap().unwrap_or_default();
+        assert_eq!(state, snapshot.to_be_bytes()[..state.len()], "{after}");
+        assert!(snapshot <= end, "{after}: a snapshot at {snapshot}");
+        assert!(
+            self.snapshots.iter().all(|written| *written <= snapshot),
+            "{after}: a snapshot at {snapshot}"
+        );
         assert!(end <= self.end(), "{after}: ends at {end}");
         let found = read_all(&log.reader(), start, 500);
         assert_eq!(found, self.bytes_between(start, end), "{after}: {start} to {end}");
@@ -137,6 +158,7 @@ fn run(disk: &MemDisk, promised: &mut Promised) -> Result<(), LogError> {
                 let kept = promised.batches.iter().take_while(|(next, _)| *next <= to).count();
                 let kept_end = kept.checked_sub(1).map_or(0, |last| promised.batches[last].0);
                 promised.synced = promised.synced.min(kept_end);
+                promised.snapshots.retain(|offset| *offset <= kept_end);
                 assert_eq!(log.truncate_to(to)?, kept_end);
                 promised.batches.truncate(kept);
                 promised.synced = kept_end;
@@ -144,6 +166,15 @@ fn run(disk: &MemDisk, promised: &mut Promised) -> Result<(), LogError> {
             Keep(offsets) => {
                 promised.deleted_before = promised.end() - offsets;
                 assert!(log.delete_segments_before(promised.deleted_before)? > 0);
+            }
+            StartAt(offsets) => {
+                promised.deleted_before = promised.end() - offsets;
+                promised.starts_at = log.advance_log_start(promised.deleted_before)?;
+                assert_eq!(promised.starts_at, promised.deleted_before);
+            }
+            Snapshot => {
+                log.write_snapshot(promised.end(), &promised.end().to_be_bytes())?;
+                promised.snapshots.push(promised.end());
             }
         }
     }
