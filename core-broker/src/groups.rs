@@ -160,7 +160,11 @@ async fn load(coordinator: &mut Coordinator, partition: &Partition) -> anyhow::R
         let bytes = partition.read(offset, LOAD_READ_BYTES, true).await?;
         for batch in record_batch::batches(&bytes) {
             let (header, range) = batch?;
-            for record in record_batch::decode_records(bytes.slice(range), MAX_BATCH_BYTES)? {
+            let records = record_batch::decode_records(bytes.slice(range), MAX_BATCH_BYTES);
+            if let Err(error) = &records {
+                error!(partition = %partition.id, offset = header.base_offset, %error, "skipped a damaged batch");
+            }
+            for record in records.unwrap_or_default() {
                 // Any client may write to the topic; what is no offset concerns nobody.
                 let key = record.key.unwrap_or_default();
                 if let Err(error) = coordinator.replay(key, record.value, Instant::now()) {

@@ -25,7 +25,7 @@ mod encode;
 use std::ops::Range;
 
 pub use crate::compression::Compression;
-pub use decode::{Record, decode_records};
+pub use decode::{Record, check_records, decode_records};
 pub use encode::{Producer, RecordSet, RecordsEncoder, assemble};
 
 pub const HEADER_BYTES: usize = 61;
@@ -78,6 +78,8 @@ pub struct BatchHeader {
     /// The whole batch in bytes, header and its first 12 bytes included.
     pub size: usize,
     pub partition_leader_epoch: i32,
+    /// Of everything from the attributes on, as the header says it.
+    pub crc: u32,
     pub attributes: i16,
     pub last_offset_delta: i32,
     pub base_timestamp: i64,
@@ -107,6 +109,7 @@ impl BatchHeader {
             base_offset: i64::from_be_bytes(field(header, 0)),
             size,
             partition_leader_epoch: i32::from_be_bytes(field(header, 12)),
+            crc: u32::from_be_bytes(field(header, CRC_AT)),
             attributes: i16::from_be_bytes(field(header, 21)),
             last_offset_delta: i32::from_be_bytes(field(header, 23)),
             base_timestamp: i64::from_be_bytes(field(header, 27)),

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use broker_logic::{
-    edge_session::{Action, EdgeSession, Input, StoreError, StreamId},
+    edge_session::{Action, EdgeSession, Input, StoreError, StreamId, block_stored},
     ids::TopicPartition,
     replica::Acks,
 };
@@ -127,7 +127,7 @@ impl Session {
                 let deadline_ms = clock::now_ms() + APPEND_TIMEOUT_MS;
                 let answer = partition.submit(header, batch, Acks::All, deadline_ms).await;
                 self.reply_later(async move {
-                    let result = answered(answer).await.map(|_| ()).map_err(StoreError::Append);
+                    let result = block_stored(answered(answer).await);
                     Input::Stored { stream, block, result }
                 });
             }

@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use broker_logic::replica::{Acks, Appended};
+use broker_logic::{
+    cluster::is_internal_topic,
+    replica::{Acks, Appended},
+};
 use bytes::Bytes;
 use kafka_wire::{
     ErrorCode,
@@ -11,7 +14,7 @@ use kafka_wire::{
         LeaderIdAndEpoch, PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse,
         TopicProduceResponse,
     },
-    record_batch::{BatchError, BatchHeader, Compression},
+    record_batch::{self, BatchError, BatchHeader, Compression},
 };
 use tokio::sync::oneshot;
 
@@ -24,6 +27,9 @@ use crate::{
 
 /// `message.timestamp.after.max.ms`: a clock that runs ahead by more would make retention by time useless.
 const MAX_AHEAD_MS: i64 = 3_600_000;
+
+/// What a batch of `message.max.bytes` may become: a hundred times its size and no bomb.
+const MAX_DECOMPRESSED_BYTES: usize = 128 << 20;
 
 /// The first version that may carry zstd (KIP-110).
 const ZSTD_FROM: i16 = 7;
@@ -63,6 +69,10 @@ pub async fn start(
             let index = data.index;
             let partition = found.and_then(|found| shared.partition(&found.name, index));
             let pending = match (acks, partition) {
+                // What is in them is ours to write: a foreign record there could stop every group.
+                _ if found.is_some_and(|found| is_internal_topic(&found.name)) => {
+                    Pending::Ready(ErrorCode::InvalidTopicException, Some("an internal topic".into()))
+                }
                 (None, _) => Pending::Ready(ErrorCode::InvalidRequiredAcks, None),
                 (_, None) => Pending::Ready(unknown, None),
                 (Some(acks), Some(partition)) => {
@@ -140,6 +150,15 @@ fn check(batch: &Bytes, version: i16, message_max: usize) -> Result<BatchHeader,
         let message = format!("zstd needs Produce version {ZSTD_FROM}");
         return Err((ErrorCode::UnsupportedCompressionType, message));
     }
+    // Stored without a look, it would be what no consumer gets past.
+    record_batch::check_records(batch, &header, MAX_DECOMPRESSED_BYTES).map_err(|error| {
+        let code = match error {
+            BatchError::BadCompression(_) => ErrorCode::CorruptMessage,
+            BatchError::TooLarge { .. } => ErrorCode::MessageTooLarge,
+            _ => ErrorCode::InvalidRecord,
+        };
+        (code, error.to_string())
+    })?;
     if header.max_timestamp > clock::now_ms() + MAX_AHEAD_MS {
         let message = format!("timestamp {} is more than an hour ahead", header.max_timestamp);
         return Err((ErrorCode::InvalidTimestamp, message));
@@ -158,7 +177,7 @@ async fn answer(shared: &Shared, index: i32, pending: Pending) -> PartitionProdu
     match pending {
         Pending::Ready(code, message) => failed(code, message),
         Pending::Submitted(partition, receiver) => match answered(receiver).await {
-            Ok(Appended { base_offset, log_start }) => PartitionProduceResponse {
+            Ok(Appended { base_offset, log_start, .. }) => PartitionProduceResponse {
                 index,
                 base_offset: base_offset.0,
                 log_start_offset: log_start.0,

@@ -44,6 +44,57 @@ pub fn decode_records(batch: Bytes, max_decompressed_bytes: usize) -> Result<Vec
     Ok(records)
 }
 
+/// Whether a validated batch holds records: as many as its header says, each whole, offsets counting up
+/// from 0. For a broker that takes batches from strangers: what it stored without looking, no consumer
+/// could get past. Keeps nothing; without compression it only walks the bytes.
+pub fn check_records(
+    batch: &Bytes,
+    header: &BatchHeader,
+    max_decompressed_bytes: usize,
+) -> Result<(), BatchError> {
+    let section = batch.slice(HEADER_BYTES.min(batch.len())..header.size.min(batch.len()));
+    let section = compression::decompress(header.compression()?, section, max_decompressed_bytes)?;
+    let mut rest = &section[..];
+    for index in 0..header.record_count {
+        rest = after_record(rest, index).ok_or(BatchError::BadRecord { index })?;
+    }
+    if rest.is_empty() { Ok(()) } else { Err(BatchError::TrailingBytes { bytes: rest.len() }) }
+}
+
+/// What follows the record at the front; `None` if that is none.
+fn after_record(bytes: &[u8], index: i32) -> Option<&[u8]> {
+    let (len, bytes) = split_varint(bytes)?;
+    let (record, rest) = bytes.split_at_checked(usize::try_from(len).ok()?)?;
+    let (_timestamp_delta, record) = split_varint(record.get(1..)?)?; // behind the attributes, unused
+    let (offset_delta, record) = split_varint(record)?;
+    if offset_delta != i64::from(index) {
+        return None;
+    }
+    let (key_and_value, nullable) = (2, true);
+    let mut record = (0..key_and_value).try_fold(record, |record, _| after_blob(record, nullable))?;
+    let header_count;
+    (header_count, record) = split_varint(record)?;
+    if usize::try_from(header_count).ok()? > record.len() / SMALLEST_HEADER {
+        return None;
+    }
+    for _ in 0..header_count {
+        record = after_blob(after_blob(record, false)?, nullable)?;
+    }
+    record.is_empty().then_some(rest)
+}
+
+fn split_varint(bytes: &[u8]) -> Option<(i64, &[u8])> {
+    let (value, taken) = varint::read_signed(bytes)?;
+    Some((value, bytes.get(taken..)?))
+}
+
+fn after_blob(bytes: &[u8], nullable: bool) -> Option<&[u8]> {
+    match split_varint(bytes)? {
+        (-1, rest) if nullable => Some(rest),
+        (len, rest) => rest.get(usize::try_from(len).ok()?..),
+    }
+}
+
 /// `None` if the bytes are not a record.
 fn read_record(section: &mut Bytes, header: &BatchHeader) -> Option<Record> {
     let len = usize::try_from(read_varint(section)?).ok()?;

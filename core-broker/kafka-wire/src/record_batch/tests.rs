@@ -30,6 +30,7 @@ fn header_says_what_was_written() {
             base_offset: 500,
             size: batch.len(),
             partition_leader_epoch: 3,
+            crc: u32::from_be_bytes(batch[CRC_AT..CRC_AT + 4].try_into().unwrap()),
             attributes: 4,
             last_offset_delta: 2,
             base_timestamp: 1_000,
@@ -243,7 +244,8 @@ proptest! {
                 encoder.push(*timestamp, key.as_deref(), value.as_deref(), &headers);
             }
             let batch = assemble(&encoder.finish(*codec).unwrap(), Producer::NONE).freeze();
-            BatchHeader::validate(&batch).unwrap();
+            let header = BatchHeader::validate(&batch).unwrap();
+            prop_assert_eq!(check_records(&batch, &header, LIMIT), Ok(()));
             let records = decode_records(batch, LIMIT).unwrap();
             prop_assert_eq!(records.len(), samples.len());
             for (i, (record, (timestamp, key, value, headers))) in records.iter().zip(&samples).enumerate() {
@@ -269,6 +271,24 @@ proptest! {
         let at = CRC_FROM + at % (batch.len() - CRC_FROM);
         batch[at] = byte;
         write_checksum(&mut batch);
-        let _ = decode_records(batch.freeze(), LIMIT);
+        let batch = batch.freeze();
+        let checked = BatchHeader::intact(&batch).and_then(|header| check_records(&batch, &header, LIMIT));
+        let decoded = decode_records(batch, LIMIT);
+        prop_assert!(checked.is_err() || decoded.is_ok(), "taken, but {:?}", decoded);
+    }
+}
+
+#[test]
+fn a_valid_checksum_over_noise_or_over_a_lying_count_is_no_batch_of_records() {
+    let mut noise = batch_of(&["one"], Compression::None);
+    noise[HEADER_BYTES..].fill(0xff);
+    let mut many = batch_of(&["one"], Compression::None);
+    many[23..27].copy_from_slice(&(i32::MAX - 1).to_be_bytes());
+    many[57..61].copy_from_slice(&i32::MAX.to_be_bytes());
+    for mut batch in [noise, many] {
+        write_checksum(&mut batch);
+        let batch = batch.freeze();
+        let header = BatchHeader::validate(&batch).unwrap();
+        assert!(matches!(check_records(&batch, &header, LIMIT), Err(BatchError::BadRecord { .. })));
     }
 }

@@ -15,7 +15,7 @@ use uplink_wire::{
     Subscribe, TopicInfo, TopicWanted, VERSION, Welcome,
 };
 
-use crate::replica::{AppendError, SequenceError};
+use crate::replica::{AppendError, Appended, SequenceError};
 
 /// A gateway has tens of lanes; a thousand is a mistake or an attack.
 pub const MAX_STREAMS: usize = 1024;
@@ -90,6 +90,18 @@ pub enum Action {
     },
 }
 
+/// What the leader's answer means for a block. An agent sends a block again with the same bytes, and only
+/// while it is among the last that the leader remembers; anything else under the same sequences comes from
+/// somebody else, and an ack for it would be an ack for events that are not in the log.
+pub fn block_stored(answer: Result<Appended, AppendError>) -> Result<(), StoreError> {
+    match answer {
+        Ok(appended) if appended.other_bytes => Err(StoreError::ForeignProducer),
+        Ok(_) => Ok(()),
+        Err(AppendError::Sequence(SequenceError::OldDuplicate)) => Err(StoreError::ForeignProducer),
+        Err(error) => Err(StoreError::Append(error)),
+    }
+}
+
 /// Why a block was not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -99,6 +111,9 @@ pub enum StoreError {
     UnknownPartition,
     #[error(transparent)]
     Append(#[from] AppendError),
+    /// Stored before with other bytes, or longer ago than an agent ever sends again: not this agent's.
+    #[error("another agent writes under this producer id: was the outbox copied? A new producer id mends it")]
+    ForeignProducer,
     #[error("the broker is stopping")]
     ShuttingDown,
 }
@@ -285,10 +300,8 @@ impl EdgeSession {
         actions: &mut Vec<Action>,
     ) -> Result<(), Refusal> {
         let Some(Stream::Lane(lane)) = self.streams.get_mut(&stream) else { return Ok(()) };
-        match result {
-            // Stored longer ago than the leader remembers: stored all the same.
-            Ok(()) | Err(StoreError::Append(AppendError::Sequence(SequenceError::OldDuplicate))) => {}
-            Err(error) => return Err(refusal_of(error, lane)),
+        if let Err(error) = result {
+            return Err(refusal_of(error, lane));
         }
         if let Some(entry) = lane.unacknowledged.iter_mut().find(|entry| entry.block == block) {
             entry.stored = true;
@@ -354,6 +367,8 @@ fn refusal_of(error: StoreError, lane: &Lane) -> Refusal {
     let code = match error {
         StoreError::UnknownTopic => RefusalCode::UnknownTopic,
         StoreError::UnknownPartition => RefusalCode::UnknownPartition,
+        // The agent takes another producer id and sends the same events under it.
+        StoreError::ForeignProducer => RefusalCode::OutOfOrderSequence,
         StoreError::ShuttingDown => RefusalCode::ShuttingDown,
         StoreError::Append(append) => match append {
             AppendError::NotEnoughReplicas | AppendError::TimedOut | AppendError::LogFailed => {

@@ -4,6 +4,7 @@ use bytes::BytesMut;
 use kafka_wire::record_batch::{Compression, Producer, RecordsEncoder, assemble};
 
 use super::*;
+use crate::ids::Offset;
 
 const CONTROL: StreamId = 0;
 const LANE: StreamId = 4;
@@ -122,12 +123,21 @@ fn acks_only_after_the_leader_has_synced_and_in_the_order_of_the_blocks() {
 }
 
 #[test]
-fn what_the_leader_remembers_only_as_old_is_stored_all_the_same() {
-    let old = StoreError::Append(AppendError::Sequence(SequenceError::OldDuplicate));
-    check(
-        &mut with_lane(),
-        vec![(block(0, 1), &["append 0 to trucks_gps-3 from 0"]), (stored(0, Err(old)), &["ack 0"])],
-    );
+fn sequences_of_somebody_else_are_not_acknowledged() {
+    let appended = |other_bytes| Appended { base_offset: Offset(0), log_start: Offset(0), other_bytes };
+    assert_eq!(block_stored(Ok(appended(false))), Ok(()));
+    let old = AppendError::Sequence(SequenceError::OldDuplicate);
+    for foreign in [Ok(appended(true)), Err(old)] {
+        let result = block_stored(foreign);
+        assert_eq!(result, Err(StoreError::ForeignProducer));
+        check(
+            &mut with_lane(),
+            vec![
+                (block(0, 1), &["append 0 to trucks_gps-3 from 0"]),
+                (stored(0, result), &["refuse OutOfOrderSequence", "finish"]),
+            ],
+        );
+    }
 }
 
 #[test]

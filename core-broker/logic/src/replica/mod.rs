@@ -18,7 +18,9 @@ mod waiting;
 use kafka_wire::record_batch::BatchHeader;
 
 pub use isr::InSync;
-pub use producers::{MAX_PRODUCERS, PRODUCER_EXPIRY_MS, Producers, REMEMBERED_BATCHES, SequenceError};
+pub use producers::{
+    Duplicate, MAX_PRODUCERS, PRODUCER_EXPIRY_MS, Producers, REMEMBERED_BATCHES, SequenceError,
+};
 
 use crate::ids::{BrokerId, LeaderEpoch, Offset};
 use waiting::Waiting;
@@ -64,6 +66,8 @@ pub enum Action {
 pub struct Appended {
     pub base_offset: Offset,
     pub log_start: Offset,
+    /// Stored before, under these sequences, with other bytes: see [`Duplicate`].
+    pub other_bytes: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -183,7 +187,7 @@ impl Replica {
             return Err(AppendError::NotEnoughReplicas);
         }
         let stored_before = self.producers.check(batch)?;
-        let base_offset = stored_before.unwrap_or(self.log_end);
+        let base_offset = stored_before.map_or(self.log_end, |duplicate| duplicate.base_offset);
         let end = Offset(base_offset.0 + i64::from(batch.record_count));
         if stored_before.is_none() {
             actions.push(Action::Write { token, base_offset, leader_epoch: self.leader_epoch });
@@ -191,7 +195,8 @@ impl Replica {
             self.log_end = end;
         }
         // A duplicate may still wait for the sync of its first sending.
-        let appended = Appended { base_offset, log_start: self.log_start };
+        let other_bytes = stored_before.is_some_and(|duplicate| !duplicate.same_bytes);
+        let appended = Appended { base_offset, log_start: self.log_start, other_bytes };
         if acks == Acks::All && self.high_watermark < end {
             self.waiting.push(end, token, appended, deadline_ms);
         } else {

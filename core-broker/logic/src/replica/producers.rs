@@ -48,11 +48,21 @@ struct Stored {
     first_sequence: i32,
     last_sequence: i32,
     base_offset: Offset,
+    crc: u32,
+}
+
+/// A batch that has the sequences of one that is in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Duplicate {
+    pub base_offset: Offset,
+    /// It is that one, byte for byte. A Kafka client may legally build a retry anew; where a retry is always
+    /// the same bytes, another batch under the same sequences means two writers with one producer id.
+    pub same_bytes: bool,
 }
 
 impl Producers {
-    /// `Some(offset)` when the batch is stored already, `None` when it is next in order.
-    pub fn check(&self, batch: &BatchHeader) -> Result<Option<Offset>, SequenceError> {
+    /// `Some` when the batch is stored already, `None` when it is next in order.
+    pub fn check(&self, batch: &BatchHeader) -> Result<Option<Duplicate>, SequenceError> {
         if !batch.has_producer() {
             return Ok(None);
         }
@@ -67,7 +77,8 @@ impl Producers {
             stored.first_sequence == batch.base_sequence && stored.last_sequence == batch.last_sequence()
         };
         if let Some(stored) = producer.batches.iter().rev().find(same) {
-            return Ok(Some(stored.base_offset));
+            let same_bytes = stored.crc == batch.crc;
+            return Ok(Some(Duplicate { base_offset: stored.base_offset, same_bytes }));
         }
         let last = producer.batches.back().map_or(-1, |stored| stored.last_sequence);
         if batch.base_sequence == next_sequence(last) {
@@ -104,6 +115,7 @@ impl Producers {
             first_sequence: batch.base_sequence,
             last_sequence: batch.last_sequence(),
             base_offset,
+            crc: batch.crc,
         });
     }
 

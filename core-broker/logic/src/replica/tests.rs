@@ -19,6 +19,7 @@ fn plain(count: i32) -> BatchHeader {
         base_offset: 0,
         size: 61,
         partition_leader_epoch: -1,
+        crc: 0,
         attributes: 0,
         last_offset_delta: count - 1,
         base_timestamp: 0,
@@ -43,7 +44,8 @@ fn write(token: Token, base: i64) -> Action {
 }
 
 fn ok(token: Token, base: i64) -> Action {
-    Action::Answer { token, result: Ok(Appended { base_offset: Offset(base), log_start: Offset(0) }) }
+    let base_offset = Offset(base);
+    Action::Answer { token, result: Ok(Appended { base_offset, log_start: Offset(0), other_bytes: false }) }
 }
 
 fn no(token: Token, error: impl Into<AppendError>) -> Action {
@@ -103,6 +105,19 @@ fn a_duplicate_gets_its_first_offset_and_is_not_written_again() {
             (synced(2), vec![high_watermark(2), ok(1, 0), ok(2, 0)]),
             (append(3, from(9, 0, 0, 2), Acks::All), vec![ok(3, 0)]),
             (append(4, from(9, 0, 2, 1), Acks::All), vec![write(4, 2)]),
+        ],
+    );
+}
+
+#[test]
+fn other_bytes_under_stored_sequences_are_told_apart() {
+    let other = BatchHeader { crc: 1, ..from(9, 0, 0, 2) };
+    let appended = Appended { base_offset: Offset(0), log_start: Offset(0), other_bytes: true };
+    check(
+        &mut leader(1, &[ME]),
+        vec![
+            (append(1, from(9, 0, 0, 2), Acks::Leader), vec![write(1, 0), ok(1, 0)]),
+            (append(2, other, Acks::Leader), vec![Action::Answer { token: 2, result: Ok(appended) }]),
         ],
     );
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use broker_logic::{
     ids::{BrokerId, LeaderEpoch, TopicId, TopicPartition},
-    replica::{Acks, AppendError},
+    replica::{Acks, AppendError, Appended},
 };
 use bytes::Bytes;
 use commit_log::{LogError, LogReader, MemDisk};
@@ -34,7 +34,7 @@ pub enum Waiter {
 #[derive(Debug)]
 pub struct Answer {
     pub waiter: Waiter,
-    pub result: Result<(), AppendError>,
+    pub result: Result<Appended, AppendError>,
 }
 
 pub struct Hosted {
@@ -117,7 +117,7 @@ impl Hosted {
 
     fn tell(&mut self, told: Answers<Waiter>, scene: &mut Scene, answers: &mut Vec<Answer>) {
         self.show(self.high_watermark(), scene);
-        let told = told.into_iter().map(|(waiter, result)| Answer { waiter, result: result.map(|_| ()) });
+        let told = told.into_iter().map(|(waiter, result)| Answer { waiter, result });
         answers.extend(told);
         if let Some(error) = self.partition.take_failure() {
             scene.say(&("the log failed", self.place, error.to_string()));

@@ -323,7 +323,7 @@ impl Broker {
             let wait = scene.chance.ms(0, 4);
             match waiter {
                 Waiter::Agent { wire, stream, block } => {
-                    let result = result.map_err(StoreError::Append);
+                    let result = edge_session::block_stored(result);
                     let input = edge_session::Input::Stored { stream, block, result };
                     scene.after(wait, self.event(Event::Session { wire, input }));
                 }
