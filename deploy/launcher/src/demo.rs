@@ -1,6 +1,7 @@
 //! The demo from the first process to the verdict.
 
 use std::{
+    io::ErrorKind,
     net::{SocketAddr, TcpListener, UdpSocket},
     path::Path,
     sync::{Arc, Mutex},
@@ -138,6 +139,7 @@ async fn flow(
 ) -> Result<bool> {
     let bootstrap = args.kafka.to_string();
     let ledger = data.join("acknowledged.ledger");
+    forget_earlier_runs(&ledger)?;
     let mut fleet = Part::start("devices-sim", "devices-sim", &fleet_args(args, &ledger), &data.join("log"))?;
     println!("devices-sim   {}", fleet_sentence(args));
     if !args.no_dashboard {
@@ -179,6 +181,15 @@ async fn flow(
     let verdict = blocking(move || verdict::reach(&bootstrap, &start, &ledger)).await?;
     summary(&devices, &verdict, fleet_status.success());
     Ok(verdict.exact() && fleet_status.success())
+}
+
+/// The fleet appends to its ledger, but the verdict reads only what the topics got since this start.
+fn forget_earlier_runs(ledger: &Path) -> Result<()> {
+    match std::fs::remove_file(ledger) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error)
+            .with_context(|| format!("cannot delete the ledger of an earlier run {}", ledger.display())),
+        _ => Ok(()),
+    }
 }
 
 fn fleet_args(args: &Args, ledger: &Path) -> Vec<String> {
@@ -297,4 +308,21 @@ fn lock(flow: &Arc<Mutex<Flow>>) -> Flow {
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.context("a thread died")?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_of_an_earlier_run_is_not_counted_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = folder.path().join("acknowledged.ledger");
+        std::fs::write(&ledger, "trucks truck-001 sim-1 7 1970-01-01T00:00:01.500Z\n").unwrap();
+        for _ in 0..2 {
+            forget_earlier_runs(&ledger).unwrap();
+            assert!(!ledger.exists());
+        }
+        assert!(forget_earlier_runs(folder.path()).is_err(), "a folder is no ledger");
+    }
 }
