@@ -63,9 +63,15 @@ pub struct Flow {
     pub stored: i64,
     pub velocities: i64,
     pub alerts: i64,
-    /// Age of the positions in the velocity topics when this client read them, over the last seconds.
-    pub age_p50_ms: u64,
-    pub age_p99_ms: u64,
+    /// `None` until a velocity has come.
+    pub age: Option<Age>,
+}
+
+/// Age of the positions in the velocity topics when this client read them, over the last seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Age {
+    pub p50_ms: u64,
+    pub p99_ms: u64,
 }
 
 /// Watches the topics on a thread of its own until the flow is dropped everywhere else.
@@ -94,8 +100,7 @@ pub fn watch(bootstrap: String, start: Start) -> Arc<Mutex<Flow>> {
             );
             // While the broker restarts there is nothing to count: the last figures stay.
             if let ((Ok(stored), Ok(velocities), Ok(alerts)), Ok(mut flow)) = (counted, flow.lock()) {
-                let (age_p50_ms, age_p99_ms) = ages.percentiles();
-                *flow = Flow { stored, velocities, alerts, age_p50_ms, age_p99_ms };
+                *flow = Flow { stored, velocities, alerts, age: ages.percentiles() };
             }
         }
     });
@@ -142,21 +147,21 @@ impl Ages {
         self.ms.push_back(now.saturating_sub(sent.ms()).max(0) as u64);
     }
 
-    fn percentiles(&self) -> (u64, u64) {
+    fn percentiles(&self) -> Option<Age> {
         let mut sorted: Vec<u64> = self.ms.iter().copied().collect();
         sorted.sort_unstable();
         let at = |share: f64| {
             let index = ((sorted.len() as f64 * share) as usize).min(sorted.len().saturating_sub(1));
-            sorted.get(index).copied().unwrap_or(0)
+            sorted.get(index).copied()
         };
-        (at(0.50), at(0.99))
+        Some(Age { p50_ms: at(0.50)?, p99_ms: at(0.99)? })
     }
 }
 
 pub fn line(devices: &Devices, flow: &Flow) -> String {
     format!(
         "{}  fixes published {}, acknowledged {}, stored {} | velocities {} | alerts raised {}, heard in cabs {} \
-         | data age p50 {} ms, p99 {} ms{}",
+         | data age {}{}",
         devices.event_time,
         devices.published,
         devices.acknowledged,
@@ -164,12 +169,27 @@ pub fn line(devices: &Devices, flow: &Flow) -> String {
         flow.velocities,
         flow.alerts,
         devices.alerts_heard,
-        flow.age_p50_ms,
-        flow.age_p99_ms,
+        flow.age.map_or("-".to_owned(), |age| format!("p50 {} ms, p99 {} ms", age.p50_ms, age.p99_ms)),
         if devices.behind_s > 1.0 {
             format!(" | fleet {:.0} s behind", devices.behind_s)
         } else {
             String::new()
         }
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_that_was_not_measured_is_a_dash() {
+        let mut ages = Ages::default();
+        for (ms, expected) in [(vec![], "age -"), (vec![40, 10, 20, 30], "age p50 30 ms, p99 40 ms")] {
+            ages.ms = ms.into();
+            let flow = Flow { age: ages.percentiles(), ..Flow::default() };
+            let line = line(&Devices::default(), &flow);
+            assert!(line.ends_with(expected), "{line}");
+        }
+    }
 }
