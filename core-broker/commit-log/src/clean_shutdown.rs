@@ -22,6 +22,11 @@ pub(crate) fn mark<D: Disk>(disk: &D, dir: &Path, log_end: i64) -> Result<(), Lo
     small_file::replace(disk, dir, FILE, format!("version: 1\nlog_end: {log_end}\n").as_bytes())
 }
 
+/// Whether there is a mark, right or wrong.
+pub(crate) fn is_there<D: Disk>(disk: &D, dir: &Path) -> Result<bool, LogError> {
+    Ok(small_file::read(disk, dir, FILE, MAX_BYTES)?.is_some())
+}
+
 /// Takes the mark away and returns the log end it vouches for. One that cannot be read vouches for nothing.
 pub(crate) fn take<D: Disk>(disk: &D, dir: &Path) -> Result<Option<i64>, LogError> {
     let Some(text) = small_file::read(disk, dir, FILE, MAX_BYTES)? else { return Ok(None) };

@@ -32,4 +32,4 @@ pub(crate) use checkpoint::Checkpoint;
 pub use due::{CompactionConfig, cleanable_end, cleanable_ratio, compaction_due};
 pub(crate) use rewrite::Task;
 pub use rewrite::{Aborted, Compaction, Compress, Order, Rewritten};
-pub(crate) use swap::{finish, successor_name, swap_in};
+pub(crate) use swap::{finish, succeeds, successor_name, swap_in};

@@ -60,6 +60,7 @@ mod scan;
 mod segment;
 mod small_file;
 mod snapshot;
+mod verify;
 
 pub use compaction::{
     Aborted, Compaction, CompactionConfig, Compress, Order, Rewritten, cleanable_end, cleanable_ratio,
@@ -75,6 +76,7 @@ pub use real_disk::{RealDisk, RealFile};
 pub use recovery::{Corruption, Recovered};
 pub use retention::{Retention, is_roll_due, segments_to_delete};
 pub use scan::ChainError;
+pub use verify::{CheckedSegment, Finding, Verify, verify};
 
 /// What one log needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]

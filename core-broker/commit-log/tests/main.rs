@@ -13,3 +13,4 @@ mod mem_disk;
 mod model;
 mod snapshots;
 mod support;
+mod verify;

@@ -15,7 +15,8 @@ pub(crate) fn successor_name(base: i64, end: i64) -> String {
     format!("{}{SUCCESSOR}{end:020}", log_name(base))
 }
 
-fn base_and_end_of(name: &str) -> Option<(i64, i64)> {
+/// The offsets of the segments whose place the file with this name takes.
+pub(crate) fn succeeds(name: &str) -> Option<(i64, i64)> {
     let (log, end) = name.split_once(SUCCESSOR)?;
     let (base, end) = (base_of_log(log)?, end.parse().ok()?);
     (successor_name(base, end) == name).then_some((base, end))
@@ -24,7 +25,7 @@ fn base_and_end_of(name: &str) -> Option<(i64, i64)> {
 /// What a crash left half done: every successor that has its name takes its place.
 pub(crate) fn finish<D: Disk>(disk: &D, dir: &Path) -> Result<(), LogError> {
     for name in disk.list(dir).map_err(doing("listing", dir))? {
-        if let Some((base, end)) = base_and_end_of(&name) {
+        if let Some((base, end)) = succeeds(&name) {
             swap_in(disk, dir, base, end)?;
         }
     }

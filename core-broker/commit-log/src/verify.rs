@@ -1,0 +1,202 @@
+//! Looks at everything a folder holds and tells what is wrong. Writes nothing.
+//!
+//! Opening checks no more than a crash can have hurt; this finds what time has: flipped bytes in a segment that
+//! nobody has read for a month.
+
+mod indexes;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    clean_shutdown,
+    compaction::{self, Checkpoint},
+    disk::{Disk, DiskFile},
+    error::{LogError, doing},
+    scan::{Chain, Found, Halt, Scan, WHOLE_SEGMENT_WINDOW},
+    segment::{accept, base_of_log},
+};
+use indexes::Indexes;
+
+/// More are not told of one segment: it is beyond repair, and memory is not.
+const MAX_FINDINGS: usize = 100;
+
+/// Something that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub file: String,
+    pub position: u64,
+    /// The first offset concerned, as far as it can be told.
+    pub offset: i64,
+    pub reason: String,
+}
+
+/// What was seen of one segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedSegment {
+    pub file: String,
+    pub bytes: u64,
+    pub batches: u64,
+    /// At most 100.
+    pub findings: Vec<Finding>,
+}
+
+/// Checks a log's segments one after the other, each when it is asked for.
+pub struct Verify<D: Disk> {
+    disk: D,
+    dir: PathBuf,
+    segments: std::vec::IntoIter<Segment>,
+    gaps_before: i64,
+}
+
+struct Segment {
+    file: String,
+    base: i64,
+    /// Where the next one begins; `None` for the last.
+    end: Option<i64>,
+    indexed: bool,
+}
+
+/// Checks each batch's checksum and place, and that the indexes point to batches. For a folder that nobody has
+/// open; beside an open log, for the segments [`before`](Verify::before) the active one, and not beside a
+/// compaction.
+pub fn verify<D: Disk>(disk: D, dir: &Path) -> Result<Verify<D>, LogError> {
+    let names = disk.list(dir).map_err(doing("listing", dir))?;
+    // A compaction that a crash has interrupted: its segment stands for those it was made of.
+    let successors: Vec<(i64, i64)> = names.iter().filter_map(|name| compaction::succeeds(name)).collect();
+    let replaced = |base: i64| successors.iter().any(|(from, to)| (*from..*to).contains(&base));
+    let plain = names.iter().filter_map(|name| Some((base_of_log(name)?, name.clone(), true)));
+    let waiting = names.iter().filter_map(|name| Some((compaction::succeeds(name)?.0, name.clone(), false)));
+    let mut files: Vec<_> = plain.filter(|(base, ..)| !replaced(*base)).chain(waiting).collect();
+    files.sort();
+
+    let gaps_before = match files.last() {
+        Some((last, ..)) => Checkpoint::load(&disk, dir, *last)?.gaps_before,
+        None => 0,
+    };
+    // The last segment's indexes are in memory until the log is closed.
+    let closed = clean_shutdown::is_there(&disk, dir)?;
+    let ends: Vec<Option<i64>> = files.iter().skip(1).map(|(base, ..)| Some(*base)).chain([None]).collect();
+    let segments = files.into_iter().zip(ends).map(|((base, file, in_place), end)| {
+        let indexed = in_place && (end.is_some() || closed);
+        Segment { file, base, end, indexed }
+    });
+    let segments: Vec<Segment> = segments.collect();
+    Ok(Verify { disk, dir: dir.to_owned(), segments: segments.into_iter(), gaps_before })
+}
+
+impl<D: Disk> Verify<D> {
+    /// Only segments that end at `offset` or before it.
+    pub fn before(self, offset: i64) -> Verify<D> {
+        let ended = |segment: &Segment| segment.end.is_some_and(|end| end <= offset);
+        let segments: Vec<Segment> = self.segments.filter(ended).collect();
+        Verify { segments: segments.into_iter(), ..self }
+    }
+
+    fn check(&self, segment: &Segment) -> io::Result<CheckedSegment> {
+        let file = self.disk.open(&self.dir.join(&segment.file))?;
+        let bytes = file.len()?;
+        let seen = CheckedSegment { file: segment.file.clone(), bytes, batches: 0, findings: Vec::new() };
+        let mut walk = Walk { seen, segment, chain: Chain::from(segment.base, self.gaps_before) };
+        let mut indexes = None;
+        if segment.indexed {
+            indexes = Indexes::load(&self.disk, &self.dir, segment.base, bytes, &mut walk.seen.findings)?;
+        }
+        let whole = walk.batches(&file, bytes, indexes.as_mut())?;
+        if let (true, Some(indexes)) = (whole, indexes) {
+            walk.seen.findings.extend(indexes.rest());
+        }
+        walk.seen.findings.truncate(MAX_FINDINGS);
+        Ok(walk.seen)
+    }
+}
+
+impl<D: Disk> Iterator for Verify<D> {
+    type Item = CheckedSegment;
+
+    fn next(&mut self) -> Option<CheckedSegment> {
+        loop {
+            let segment = self.segments.next()?;
+            match self.check(&segment) {
+                Ok(seen) => return Some(seen),
+                // Retention has taken it meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    let Segment { file, base: offset, .. } = segment;
+                    let reason = format!("cannot be read: {error}");
+                    let findings = vec![Finding { file: file.clone(), position: 0, offset, reason }];
+                    return Some(CheckedSegment { file, bytes: 0, batches: 0, findings });
+                }
+            }
+        }
+    }
+}
+
+/// Through one segment.
+struct Walk<'a> {
+    seen: CheckedSegment,
+    segment: &'a Segment,
+    chain: Chain,
+}
+
+impl Walk<'_> {
+    /// All batches; `false` if the walk had to end before the segment does.
+    fn batches<F: DiskFile>(
+        &mut self,
+        file: &F,
+        bytes: u64,
+        mut indexes: Option<&mut Indexes>,
+    ) -> io::Result<bool> {
+        let mut scan = Scan::new(file, 0, bytes, WHOLE_SEGMENT_WINDOW);
+        while self.seen.findings.len() < MAX_FINDINGS {
+            let found = match scan.next() {
+                Ok(Some(found)) => found,
+                Ok(None) => {
+                    self.ends_at(bytes);
+                    return Ok(true);
+                }
+                Err(Halt::Io(error)) => return Err(error),
+                Err(Halt::Bad { position, reason }) => {
+                    self.tell(position, format!("{reason}; what is behind it is not looked at"));
+                    return Ok(false);
+                }
+            };
+            self.seen.batches += 1;
+            match scan.checksum_holds(&found) {
+                Ok(true) => {}
+                Ok(false) => self.tell(found.position, "the checksum does not hold".to_owned()),
+                Err(Halt::Io(error)) => return Err(error),
+                Err(Halt::Bad { position, reason }) => self.tell(position, reason),
+            }
+            self.follow(&found);
+            if let Some(indexes) = &mut indexes {
+                self.seen.findings.extend(indexes.meet(&found));
+            }
+        }
+        Ok(false)
+    }
+
+    /// After a batch that does not follow, what follows on it is as it should be.
+    fn follow(&mut self, found: &Found) {
+        if let Err(Halt::Bad { position, reason }) = accept(self.segment.base, &mut self.chain, found) {
+            self.tell(position, reason);
+            self.chain = Chain::from(found.header.next_offset(), self.chain.gaps_before);
+        }
+    }
+
+    fn ends_at(&mut self, bytes: u64) {
+        if let Some(end) = self.segment.end
+            && !self.chain.reaches(end)
+        {
+            let reason = format!("it ends at offset {}, the next begins at {end}", self.chain.next_offset);
+            self.tell(bytes, reason);
+        }
+    }
+
+    fn tell(&mut self, position: u64, reason: String) {
+        let (file, offset) = (self.seen.file.clone(), self.chain.next_offset);
+        self.seen.findings.push(Finding { file, position, offset, reason });
+    }
+}
