@@ -318,6 +318,12 @@ impl Agent {
                         self.write(Write::Nobody, Vec::new(), vec![change]);
                     }
                 }
+                From::Cluster { cluster_id } => {
+                    let changes = self.downlink.of_cluster(&cluster_id);
+                    if !changes.is_empty() {
+                        self.write(Write::Nobody, Vec::new(), changes);
+                    }
+                }
                 From::ServerTime { time_ms } => actions.push(Action::Notice(Notice::ServerTime { time_ms })),
                 From::Subscribe { stream, topic } => {
                     let frame = Frame::Subscribe(self.downlink.subscribe(&topic));

@@ -24,6 +24,9 @@ use crate::{outbox::Change, routes::Device};
 /// The kind of the facts that keep who is behind this agent.
 const DEVICE_FACT: &str = "device";
 
+/// The kind of the fact that keeps which cluster the offsets are of.
+const CLUSTER_FACT: &str = "cluster";
+
 /// A gateway serves some hundred devices; who invents more is kept out.
 const MAX_DEVICES: usize = 65_536;
 
@@ -118,6 +121,8 @@ pub struct Counts {
 pub struct Downlink {
     config: DownlinkConfig,
     boot: u64,
+    /// The cluster that the offsets are of; none before the first welcome.
+    cluster_id: Option<String>,
     offsets: BTreeMap<(String, i32), i64>,
     /// Offsets that are not on disk yet, and when they should be.
     dirty: BTreeMap<(String, i32), i64>,
@@ -150,12 +155,14 @@ struct AlertHead {
 impl Downlink {
     pub fn new(config: DownlinkConfig, boot: u64, stored: StoredDownlink) -> Self {
         let (mut devices, mut seen) = (BTreeMap::new(), SeenAlerts::default());
+        let mut cluster_id = None;
         for (kind, key, value) in &stored.facts {
             match kind.as_str() {
                 DEVICE_FACT => {
                     devices.insert(key.clone(), String::from_utf8_lossy(value).into_owned());
                 }
                 seen::FACT => seen.restore(key, value),
+                CLUSTER_FACT => cluster_id = Some(String::from_utf8_lossy(value).into_owned()),
                 _ => {}
             }
         }
@@ -166,6 +173,7 @@ impl Downlink {
         Downlink {
             config,
             boot,
+            cluster_id,
             offsets: stored.offsets.into_iter().map(|(topic, part, next)| ((topic, part), next)).collect(),
             dirty: BTreeMap::new(),
             dirty_until_ms: None,
@@ -190,6 +198,30 @@ impl Downlink {
         let offsets = self.offsets.iter().filter(|((name, _), _)| name == topic);
         let from = offsets.map(|((_, partition), next)| (*partition, *next)).collect();
         Subscribe { topic: topic.to_owned(), from }
+    }
+
+    /// Called with every welcome, before [`Downlink::subscribe`]. Offsets of another cluster mean nothing in
+    /// this one: its topics are read from their start, and what was seen is known by its alert id. To be kept.
+    pub fn of_cluster(&mut self, cluster_id: &str) -> Vec<Change> {
+        if self.cluster_id.as_deref() == Some(cluster_id) {
+            return Vec::new();
+        }
+        let mut changes = Vec::new();
+        if self.cluster_id.is_some() {
+            for ((topic, partition), next) in &mut self.offsets {
+                *next = 0;
+                changes.push(Change::PutOffset {
+                    topic: topic.clone(),
+                    partition: *partition,
+                    next_offset: 0,
+                });
+            }
+            self.dirty.clear();
+        }
+        self.cluster_id = Some(cluster_id.to_owned());
+        let value = Bytes::copy_from_slice(cluster_id.as_bytes());
+        changes.push(Change::PutFact { kind: CLUSTER_FACT, key: String::new(), value });
+        changes
     }
 
     /// A device was heard. The change is said once: it must be durable before what the device said is

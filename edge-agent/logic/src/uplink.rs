@@ -144,6 +144,10 @@ pub enum Action {
         topic: String,
         partitions: u32,
     },
+    /// Which cluster the broker belongs to. Comes before anything else of a connection.
+    Cluster {
+        cluster_id: String,
+    },
     /// The broker's clock at this moment, milliseconds since the epoch.
     ServerTime {
         time_ms: i64,
@@ -427,6 +431,7 @@ impl Uplink {
             return self.protocol_error("a version that was not offered", now, chance, actions);
         }
         self.link = Link::Up { attempt, since: now };
+        actions.push(Action::Cluster { cluster_id: welcome.cluster_id });
         actions.push(Action::ServerTime { time_ms: welcome.server_time_ms });
         for topic in welcome.topics {
             let (topic, partitions) = (topic.name, topic.partitions);

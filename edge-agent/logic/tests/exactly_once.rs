@@ -309,7 +309,9 @@ impl World {
                     self.link = None;
                     self.hang_up();
                 }
-                uplink::Action::OpenStream { .. } | uplink::Action::ServerTime { .. } => {}
+                uplink::Action::OpenStream { .. }
+                | uplink::Action::Cluster { .. }
+                | uplink::Action::ServerTime { .. } => {}
                 // An uplink that has not heard yet that it was cut sends into nothing.
                 uplink::Action::Send { .. } if self.link.is_none() => {}
                 uplink::Action::Send { stream, frame } => self.up.push_back((stream, frame)),

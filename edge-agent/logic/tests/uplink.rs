@@ -135,6 +135,7 @@ fn show(action: &Action) -> String {
             format!("forget {} {}{}", lane.0, through.0, if *urgent { " now" } else { "" })
         }
         Action::Partitions { topic, partitions } => format!("{topic} has {partitions}"),
+        Action::Cluster { .. } => "cluster".into(),
         Action::ServerTime { time_ms } => format!("time {time_ms}"),
         Action::Subscribe { stream, topic } => format!("{}: subscribe {topic}", stream.0),
         Action::Deliver { topic, partition, next_offset, batches } => {
@@ -174,6 +175,7 @@ const UP: [Step; 3] = [
     (
         "welcome 0",
         &[
+            "cluster",
             "time 5",
             "trucks_gps has 12",
             "ALARM TopicMissing { topic: \"typo\" }",
@@ -251,6 +253,7 @@ fn after_a_cut_the_same_bytes_go_out_again() {
             (
                 "welcome 3",
                 &[
+                    "cluster",
                     "time 5",
                     "trucks_gps has 12",
                     "ALARM TopicMissing { topic: \"typo\" }",
@@ -387,6 +390,7 @@ fn alerts_open_before_live_and_each_class_has_its_priority() {
             (
                 "welcome 0",
                 &[
+                    "cluster",
                     "time 5",
                     "trucks_gps has 12",
                     "ALARM TopicMissing { topic: \"typo\" }",

@@ -160,6 +160,27 @@ fn only_what_is_for_a_device_here_in_time_and_for_the_first_time_is_taken() {
 }
 
 #[test]
+fn the_alerts_of_a_new_cluster_are_taken_from_its_start() {
+    let mut agent = Agent::new();
+    let changes = agent.downlink.of_cluster("old");
+    agent.store.apply(changes);
+    let seven: Vec<String> = ["a", "b", "c", "d", "e", "f", "g"].map(|id| alert(id, "truck-7")).into();
+    agent.handle(deliver(0, START_MS, &seven), START_MS);
+    agent.restart(START_MS);
+    assert_eq!(agent.downlink.of_cluster("old"), [], "a known one changes nothing");
+    assert_eq!(agent.downlink.subscribe("driver_alerts").from, [(0, 7)]);
+
+    let changes = agent.downlink.of_cluster("new");
+    agent.store.apply(changes);
+    assert_eq!(agent.downlink.subscribe("driver_alerts").from, [(0, 0)]);
+    let before = agent.published.len();
+    let eight: Vec<String> = ["a", "h", "i", "j", "k", "l", "m", "n"].map(|id| alert(id, "truck-7")).into();
+    agent.handle(deliver(0, START_MS, &eight), START_MS);
+    let ids: Vec<&str> = agent.published[before..].iter().map(|(_, _, payload)| &payload[13..14]).collect();
+    assert_eq!(ids, ["h", "i", "j", "k", "l", "m", "n"], "what was seen is known by its id");
+}
+
+#[test]
 fn an_alert_that_was_not_delivered_is_handed_on_again_after_a_restart_and_only_then() {
     let mut agent = Agent::new();
     agent.handle(deliver(0, START_MS, &[alert("a", "truck-7"), alert("b", "truck-7")]), START_MS);
