@@ -50,6 +50,9 @@ pub const CLIENTS: &[Client] = &[
         cannot: &["after the last", "at any time of none"],
     },
     Client { folder: "sarama", language: Language::Go, codecs: &ALL_CODECS, cannot: &[] },
+    Client { folder: "aiokafka", language: Language::Python, codecs: &ALL_CODECS, cannot: &[] },
+    Client { folder: "kafka-python-3", language: Language::Python, codecs: &ALL_CODECS, cannot: &[] },
+    Client { folder: "kafka-python-2", language: Language::Python, codecs: &ALL_CODECS, cannot: &[] },
 ];
 
 /// A client whose libraries are here.

@@ -35,6 +35,21 @@ fn sarama() {
     check("sarama");
 }
 
+#[test]
+fn aiokafka() {
+    check("aiokafka");
+}
+
+#[test]
+fn kafka_python_3() {
+    check("kafka-python-3");
+}
+
+#[test]
+fn kafka_python_2() {
+    check("kafka-python-2");
+}
+
 /// The broker is killed between the two halves.
 fn check(folder: &str) {
     let client = Client::named(folder);
