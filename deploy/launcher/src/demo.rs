@@ -9,12 +9,17 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval},
+};
 
 use crate::{
     args::Args,
-    parts::Part,
+    parts::{Part, Parts},
+    say::say,
     status::{self, Devices, Flow, Start},
+    stop::{self, Asked, asked},
     topics,
     verdict::{self, Verdict},
 };
@@ -25,12 +30,20 @@ const LINGER_S: u64 = 5;
 /// How long what was acknowledged may take to reach its topic once the fleet stands still.
 const SETTLE: Duration = Duration::from_secs(60);
 
-/// Runs until `--seconds` or Ctrl-C; whether the result is exact.
-pub async fn run(args: Args) -> Result<bool> {
+pub enum Outcome {
+    Exact,
+    NotExact,
+    /// Somebody did not want to wait.
+    Killed,
+}
+
+/// Runs until `--seconds` or a signal.
+pub async fn run(args: Args) -> Result<Outcome> {
     check_addresses(&args)?;
     if let Some(file) = &args.replay {
         std::fs::File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
     }
+    let mut stop = stop::listen().context("cannot listen for signals")?;
     let temporary = match &args.data {
         Some(_) => None,
         None => Some(tempfile::Builder::new().prefix("longhaul-demo-").tempdir()?),
@@ -42,26 +55,43 @@ pub async fn run(args: Args) -> Result<bool> {
     };
     service::writable_folder(&data)?;
     let data = std::path::absolute(data)?;
-    let mut stop = Box::pin(service::stop_signal());
 
-    let mut services = Vec::new();
-    let outcome = tokio::select! {
-        outcome = serve(&args, &data, &mut services) => outcome,
-        _ = &mut stop => Err(anyhow::anyhow!("stopped before everything was up")),
+    let mut parts = Parts::default();
+    let mut patience = stop.clone();
+    let result = tokio::select! {
+        result = live(&args, &data, &mut parts, &mut stop) => result,
+        () = asked(&mut patience, Asked::Kill) => {
+            parts.kill().await;
+            Ok(Outcome::Killed)
+        }
     };
-    let result = match outcome {
-        Ok(start) => flow(&args, &data, &mut services, start, stop.as_mut()).await,
-        Err(error) => Err(error),
-    };
-    let stopped = stop_all(services).await;
     if let Some(temporary) = temporary {
         temporary.close().context("cannot delete the temporary folder")?;
     } else {
-        println!("data kept in {}", data.display());
+        say!("data kept in {}", data.display());
     }
-    let exact = result?;
+    result
+}
+
+/// From the first part's start to the last one's end.
+async fn live(
+    args: &Args,
+    data: &Path,
+    parts: &mut Parts,
+    stop: &mut watch::Receiver<Asked>,
+) -> Result<Outcome> {
+    let start = tokio::select! {
+        start = serve(args, data, &mut parts.services) => start,
+        () = asked(stop, Asked::Stop) => Err(anyhow::anyhow!("stopped before everything was up")),
+    };
+    let outcome = match start {
+        Ok(start) => flow(args, data, parts, start, stop).await,
+        Err(error) => Err(error),
+    };
+    let stopped = parts.stop().await;
+    let outcome = outcome?;
     stopped?;
-    Ok(exact)
+    Ok(outcome)
 }
 
 /// A taken port is one sentence now, not a dead part in the middle.
@@ -87,7 +117,7 @@ async fn serve(args: &Args, data: &Path, services: &mut Vec<Part>) -> Result<Sta
     std::fs::create_dir_all(&logs)?;
     let certs = data.join("certs");
     certs::development(&certs)?;
-    println!("certs         development CA in {}", certs.display());
+    say!("certs         development CA in {}", certs.display());
 
     let path = |name: &str| data.join(name).display().to_string();
     let words = |words: &[&str]| words.iter().map(|word| word.to_string()).collect::<Vec<_>>();
@@ -119,7 +149,7 @@ async fn serve(args: &Args, data: &Path, services: &mut Vec<Part>) -> Result<Sta
     for (name, program, words) in plan {
         services.push(Part::start(name, program, &words, &logs)?);
         let part = services.last_mut().context("just started")?;
-        println!("{name:<13} {}", part.ready().await?);
+        say!("{name:<13} {}", part.ready().await?);
         if name == "core-broker" {
             // Before any fix: a data folder that was kept may hold those of an earlier run.
             let bootstrap = kafka.clone();
@@ -133,17 +163,19 @@ async fn serve(args: &Args, data: &Path, services: &mut Vec<Part>) -> Result<Sta
 async fn flow(
     args: &Args,
     data: &Path,
-    services: &mut [Part],
+    parts: &mut Parts,
     start: Start,
-    mut stop: std::pin::Pin<&mut impl Future>,
-) -> Result<bool> {
+    stop: &mut watch::Receiver<Asked>,
+) -> Result<Outcome> {
     let bootstrap = args.kafka.to_string();
     let ledger = data.join("acknowledged.ledger");
     forget_earlier_runs(&ledger)?;
-    let mut fleet = Part::start("devices-sim", "devices-sim", &fleet_args(args, &ledger), &data.join("log"))?;
-    println!("devices-sim   {}", fleet_sentence(args));
+    let fleet = Part::start("devices-sim", "devices-sim", &fleet_args(args, &ledger), &data.join("log"))?;
+    let Parts { services, fleet: place } = parts;
+    let fleet = place.insert(fleet);
+    say!("devices-sim   {}", fleet_sentence(args));
     if !args.no_dashboard {
-        println!("\nwatch it:     http://{}\n", args.dashboard);
+        say!("\nwatch it:     http://{}\n", args.dashboard);
     }
     let flow = status::watch(bootstrap.clone(), start.clone());
     let began = Instant::now();
@@ -158,7 +190,7 @@ async fn flow(
                 None => break,
             },
             _ = tick.tick() => {
-                println!("{}", status::line(&devices, &lock(&flow)));
+                say!("{}", status::line(&devices, &lock(&flow)));
                 watch_services(services)?;
                 let over = args.seconds.is_some_and(|seconds| began.elapsed().as_secs() >= seconds);
                 if over && !asked_to_stop {
@@ -166,8 +198,7 @@ async fn flow(
                     fleet.terminate().await;
                 }
             }
-            _ = stop.as_mut(), if !asked_to_stop => {
-                println!("stopping: waiting for what is under way");
+            () = asked(stop, Asked::Stop), if !asked_to_stop => {
                 asked_to_stop = true;
                 fleet.terminate().await;
             }
@@ -180,7 +211,7 @@ async fn flow(
     settle(&bootstrap, &start, &devices, services).await?;
     let verdict = blocking(move || verdict::reach(&bootstrap, &start, &ledger)).await?;
     summary(&devices, &verdict, fleet_status.success());
-    Ok(verdict.exact() && fleet_status.success())
+    Ok(if verdict.exact() && fleet_status.success() { Outcome::Exact } else { Outcome::NotExact })
 }
 
 /// The fleet appends to its ledger, but the verdict reads only what the topics got since this start.
@@ -248,7 +279,7 @@ async fn settle(bootstrap: &str, start: &Start, devices: &Devices, services: &mu
             return Ok(());
         }
         if Instant::now() > until {
-            println!(
+            say!(
                 "{} s were not enough: {stored} of {} acknowledged fixes have reached their topics",
                 SETTLE.as_secs(),
                 devices.acknowledged
@@ -260,24 +291,30 @@ async fn settle(bootstrap: &str, start: &Start, devices: &Devices, services: &mu
 }
 
 fn summary(devices: &Devices, verdict: &Verdict, fleet_ok: bool) {
-    println!("\nsummary");
-    println!("  fixes        {} published, {} acknowledged", devices.published, devices.acknowledged);
-    println!(
+    say!("\nsummary");
+    say!("  fixes        {} published, {} acknowledged", devices.published, devices.acknowledged);
+    say!(
         "  in topics    {} ({} of them rejected with a reason); of the {} in the ledger {} are missing, {} are \
          there more than once",
-        verdict.in_topics, verdict.rejected, verdict.acknowledged, verdict.missing, verdict.doubled
+        verdict.in_topics,
+        verdict.rejected,
+        verdict.acknowledged,
+        verdict.missing,
+        verdict.doubled
     );
-    println!("  velocities   {}, {} doubled", verdict.velocities, verdict.velocities_doubled);
-    println!(
+    say!("  velocities   {}, {} doubled", verdict.velocities, verdict.velocities_doubled);
+    say!(
         "  alerts       {} raised, {} doubled; {} heard in cabs",
-        verdict.alerts, verdict.alerts_doubled, devices.alerts_heard
+        verdict.alerts,
+        verdict.alerts_doubled,
+        devices.alerts_heard
     );
     match (verdict.exact(), fleet_ok) {
-        (true, true) => println!("  every acknowledged fix is in its topic exactly once"),
+        (true, true) => say!("  every acknowledged fix is in its topic exactly once"),
         (true, false) => {
-            println!("  some fixes were never acknowledged; what was acknowledged is stored exactly once")
+            say!("  some fixes were never acknowledged; what was acknowledged is stored exactly once")
         }
-        (false, _) => println!("  NOT EXACT: see the figures above"),
+        (false, _) => say!("  NOT EXACT: see the figures above"),
     }
 }
 
@@ -288,18 +325,6 @@ fn watch_services(services: &mut [Part]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// In the reverse order, so that nobody talks to a part that is gone.
-async fn stop_all(mut services: Vec<Part>) -> Result<()> {
-    let mut result = Ok(());
-    while let Some(part) = services.pop() {
-        if let Err(error) = part.stop().await {
-            eprintln!("deploy/demo: {error:#}");
-            result = Err(error);
-        }
-    }
-    result
 }
 
 fn lock(flow: &Arc<Mutex<Flow>>) -> Flow {

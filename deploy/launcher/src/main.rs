@@ -5,7 +5,9 @@
 mod args;
 mod demo;
 mod parts;
+mod say;
 mod status;
+mod stop;
 mod topics;
 mod verdict;
 
@@ -13,16 +15,26 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use demo::Outcome;
+use say::complain;
+
+/// What shells say of a program that Ctrl-C ended.
+const KILLED: u8 = 130;
+
 fn main() -> ExitCode {
     let args = args::Args::parse();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime can be started");
     let result = runtime.block_on(demo::run(args));
     runtime.shutdown_background();
     match result {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(Outcome::Exact) => ExitCode::SUCCESS,
+        Ok(Outcome::NotExact) => ExitCode::FAILURE,
+        Ok(Outcome::Killed) => {
+            complain(&anyhow::anyhow!("killed all parts at the second signal; nothing was counted"));
+            ExitCode::from(KILLED)
+        }
         Err(error) => {
-            eprintln!("deploy/demo: {error:#}");
+            complain(&error);
             ExitCode::FAILURE
         }
     }

@@ -14,17 +14,52 @@ use tokio::{
     time::timeout,
 };
 
+use crate::say::complain;
+
 /// A part that has not said so by then does not serve.
 const READY: Duration = Duration::from_secs(30);
 
 /// A part that was asked to stop and has not by then is killed.
 const STOP: Duration = Duration::from_secs(15);
 
+/// All that runs.
+#[derive(Default)]
+pub struct Parts {
+    /// In the order in which they were started.
+    pub services: Vec<Part>,
+    pub fleet: Option<Part>,
+}
+
 pub struct Part {
     pub name: &'static str,
     child: Child,
     pub output: Lines<BufReader<ChildStdout>>,
     log: PathBuf,
+}
+
+impl Parts {
+    /// In the reverse order, so that nobody talks to a part that is gone.
+    pub async fn stop(&mut self) -> Result<()> {
+        if let Some(mut fleet) = self.fleet.take() {
+            // It has ended after its own goodbye, or something broke and there is nobody to publish to.
+            fleet.kill().await;
+        }
+        let mut result = Ok(());
+        while let Some(part) = self.services.last_mut() {
+            if let Err(error) = part.stop().await {
+                complain(&error);
+                result = Err(error);
+            }
+            self.services.pop();
+        }
+        result
+    }
+
+    pub async fn kill(&mut self) {
+        for mut part in self.fleet.take().into_iter().chain(self.services.drain(..).rev()) {
+            part.kill().await;
+        }
+    }
 }
 
 impl Part {
@@ -83,7 +118,7 @@ impl Part {
     }
 
     /// SIGTERM, and SIGKILL for who does not hear; says which it took.
-    pub async fn stop(mut self) -> Result<()> {
+    pub async fn stop(&mut self) -> Result<()> {
         self.terminate().await;
         match timeout(STOP, self.child.wait()).await {
             Ok(status) => {
@@ -98,6 +133,12 @@ impl Part {
                 bail!("{} did not stop within {} s and was killed", self.name, STOP.as_secs())
             }
         }
+    }
+
+    /// SIGKILL; returns when it is gone and writes no more.
+    pub async fn kill(&mut self) {
+        // One that has ended already cannot be killed, and need not.
+        let _ = self.child.kill().await;
     }
 
     pub async fn wait(&mut self) -> Result<ExitStatus> {
