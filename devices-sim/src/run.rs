@@ -217,10 +217,13 @@ impl Run {
         if self.tally.unreadable_alerts() > 0 {
             warn!(count = self.tally.unreadable_alerts(), "alerts came that no cab could read");
         }
-        if status.unacknowledged == 0 {
+        if status.unacknowledged + status.waiting == 0 {
             return Ok(ExitCode::SUCCESS);
         }
-        eprintln!("devices-sim: {} fixes were not acknowledged", status.unacknowledged);
+        eprintln!(
+            "devices-sim: {} fixes were published and not acknowledged, {} never published",
+            status.unacknowledged, status.waiting
+        );
         Ok(ExitCode::FAILURE)
     }
 

@@ -33,8 +33,10 @@ pub struct Status {
     pub published: u64,
     /// Fixes whose PUBACK came.
     pub acknowledged: u64,
-    /// Fixes the simulation has given to its devices and that no PUBACK came for, sent or not.
+    /// Fixes that went out and that no PUBACK came for.
     pub unacknowledged: u64,
+    /// Fixes given to a device that could not publish them yet.
+    pub waiting: u64,
     /// Alerts, each id once.
     pub alerts_heard: usize,
     /// Wall-clock seconds that the simulation is late, because the broker is slow or away.
@@ -121,7 +123,8 @@ impl Tally {
         Status {
             published: self.published,
             acknowledged: self.acknowledged,
-            unacknowledged: progress.handed.saturating_sub(self.acknowledged),
+            unacknowledged: self.published.saturating_sub(self.acknowledged),
+            waiting: progress.handed.saturating_sub(self.published),
             alerts_heard: self.heard.count(),
             behind_s: (behind_s * 1_000.0).round() / 1_000.0,
             event_time: progress.event_time,
@@ -149,11 +152,12 @@ impl std::fmt::Display for Status {
         let time = self.event_time.map_or("-".to_owned(), |time| time.to_string());
         write!(
             f,
-            "published {}, acknowledged {}, unacknowledged {}, alerts heard {}, event time {time}, behind {:.1} s, \
+            "published {}, acknowledged {}, unacknowledged {}, waiting {}, alerts heard {}, event time {time}, behind {:.1} s, \
              connected {} of {}",
             self.published,
             self.acknowledged,
             self.unacknowledged,
+            self.waiting,
             self.alerts_heard,
             self.behind_s,
             self.connected,
@@ -169,7 +173,7 @@ mod tests {
     use fleet_events::GpsFix;
 
     #[test]
-    fn what_is_handed_out_and_not_acknowledged_is_owed() {
+    fn what_is_handed_out_is_waiting_then_unacknowledged_then_acknowledged() {
         let mut tally = Tally::new(1, "here:1".to_owned(), None);
         let vehicle_id = VehicleId::new("truck-001").unwrap();
         let fix = || Box::new(GpsFix::new(vehicle_id.clone(), Timestamp::from_ms(0), 1.0, 2.0));
@@ -189,7 +193,8 @@ mod tests {
         let alerts: Vec<_> = reports.into_iter().filter_map(|report| tally.note(report).unwrap()).collect();
         assert_eq!(alerts.len(), 1);
         let status = tally.status(progress, false, false);
-        assert_eq!((status.published, status.acknowledged, status.unacknowledged), (2, 1, 2));
+        assert_eq!((status.published, status.acknowledged), (2, 1));
+        assert_eq!((status.unacknowledged, status.waiting), (1, 1));
         assert_eq!((status.alerts_heard, status.connected, status.devices), (1, 1, 1));
         assert!(!tally.complete(progress));
         let json: serde_json::Value = serde_json::from_str(&status.json().unwrap()).unwrap();
