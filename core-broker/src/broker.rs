@@ -7,7 +7,7 @@ use broker_logic::{
     cluster::{ClusterImage, Command, Endpoint, Layout, Limits},
     ids::{BrokerId, TopicId, TopicPartition},
 };
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tracing::info;
 use uuid::Uuid;
 
@@ -32,6 +32,8 @@ pub struct Shared {
     pub controller: Controller,
     pub producer_ids: ProducerIds,
     pub groups: Groups,
+    /// In shares of [`kafka::SHARE_BYTES`].
+    pub request_memory: Arc<Semaphore>,
 }
 
 impl Shared {
@@ -96,8 +98,19 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 
     let groups = groups::start(&config.groups, partitions.clone(), image.clone(), controller.clone());
     let producer_ids = ProducerIds::new(me, controller.clone());
-    let shared =
-        Arc::new(Shared { config, cluster_id, me, image, partitions, controller, producer_ids, groups });
+    let request_memory =
+        Arc::new(Semaphore::new((config.broker.requests_max.0 / kafka::SHARE_BYTES) as usize));
+    let shared = Arc::new(Shared {
+        config,
+        cluster_id,
+        me,
+        image,
+        partitions,
+        controller,
+        producer_ids,
+        groups,
+        request_memory,
+    });
 
     edge.serve(shared.clone());
     let kafka_addresses: Vec<String> =

@@ -52,6 +52,9 @@ pub struct Broker {
     /// Largest request. A length beyond it closes the connection before memory is taken. Kafka's
     /// `socket.request.max.bytes` is 100 MiB, of which no client of ours uses a tenth.
     pub request_max: ByteSize,
+    /// What requests may hold in memory together, from their first byte to their answer; Kafka's
+    /// `queued.max.request.bytes`. Connections wait for their share.
+    pub requests_max: ByteSize,
     /// Largest record batch; Kafka's `message.max.bytes`.
     pub message_max: ByteSize,
     /// Connections of Kafka clients at a time; beyond it a new one is closed at once.
@@ -123,6 +126,7 @@ impl Default for Broker {
         Self {
             node_id: 1,
             request_max: ByteSize(100 << 20),
+            requests_max: ByteSize(512 << 20),
             message_max: ByteSize(1_048_588),
             max_connections: 10_000,
             segment_bytes: ByteSize(256 << 20),

@@ -161,6 +161,8 @@ impl<D: Disk, W> Hosted<D, W> {
 
     fn fail(&mut self, error: LogError, now_ms: i64, answers: &mut Answers<W>) {
         self.failure = Some(error);
+        // The log answers nothing but its failure any more.
+        self.unsynced = false;
         self.handle(Input::LogFailed, &[], now_ms, answers);
     }
 }

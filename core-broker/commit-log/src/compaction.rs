@@ -27,6 +27,7 @@ mod keys;
 mod rebuild;
 mod rewrite;
 mod swap;
+mod writer;
 
 pub(crate) use checkpoint::Checkpoint;
 pub use due::{CompactionConfig, cleanable_end, cleanable_ratio, compaction_due};

@@ -13,7 +13,6 @@ use std::path::Path;
 
 use crate::{disk::Disk, error::LogError, small_file};
 
-const FILE: &str = "leader-epoch-checkpoint";
 /// Half a million changes of leader.
 const MAX_BYTES: u64 = 16 << 20;
 
@@ -31,6 +30,8 @@ pub struct EpochEnd {
 }
 
 impl Epochs {
+    pub const FILE: &str = "leader-epoch-checkpoint";
+
     /// A batch of `epoch` stands at `offset`, behind all that were told before.
     pub fn note(&mut self, epoch: i32, offset: i64) {
         if self.latest().is_none_or(|latest| latest < epoch) {
@@ -74,12 +75,12 @@ impl Epochs {
     }
 
     pub fn save<D: Disk>(&self, disk: &D, dir: &Path) -> Result<(), LogError> {
-        small_file::replace(disk, dir, FILE, self.to_text().as_bytes())
+        small_file::replace(disk, dir, Epochs::FILE, self.to_text().as_bytes())
     }
 
     /// `None` if there is no checkpoint, or none that makes sense.
     pub fn load<D: Disk>(disk: &D, dir: &Path) -> Result<Option<Epochs>, LogError> {
-        Ok(small_file::read(disk, dir, FILE, MAX_BYTES)?.and_then(|text| Epochs::from_text(&text)))
+        Ok(small_file::read(disk, dir, Epochs::FILE, MAX_BYTES)?.and_then(|text| Epochs::from_text(&text)))
     }
 
     fn to_text(&self) -> String {

@@ -76,7 +76,7 @@ pub use real_disk::{RealDisk, RealFile};
 pub use recovery::{Corruption, Recovered};
 pub use retention::{Retention, is_roll_due, segments_to_delete};
 pub use scan::ChainError;
-pub use verify::{CheckedSegment, Finding, Verify, verify};
+pub use verify::{Checked, Finding, Verify, verify};
 
 /// What one log needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -192,6 +192,11 @@ impl<D: Disk> Log<D> {
         sealed.chain([active]).collect()
     }
 
+    /// `segment.bytes` was changed for the topic; takes effect with the next append.
+    pub fn set_segment_bytes(&mut self, segment_bytes: u64) {
+        self.config.segment_bytes = segment_bytes.clamp(1, MAX_SEGMENT_BYTES);
+    }
+
     /// Seals the active segment, unless it is empty, and begins the next one.
     pub fn roll(&mut self) -> Result<(), LogError> {
         self.refuse_if_stopped()?;

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use crate::{disk::Disk, error::LogError, small_file};
 
-const FILE: &str = "log-start-offset";
+pub(crate) const FILE: &str = "log-start-offset";
 const MAX_BYTES: u64 = 256;
 
 pub(crate) fn save<D: Disk>(disk: &D, dir: &Path, offset: i64) -> Result<(), LogError> {

@@ -26,6 +26,7 @@ const VERSION: u32 = 1;
 const HEADER_BYTES: usize = 12;
 /// Millions of producers.
 pub(crate) const MAX_SNAPSHOT_BYTES: usize = 256 << 20;
+pub(crate) const MAX_FILE_BYTES: u64 = (MAX_SNAPSHOT_BYTES + HEADER_BYTES) as u64;
 const KEPT: usize = 2;
 
 pub(crate) fn write<D: Disk>(disk: &D, dir: &Path, offset: i64, state: &[u8]) -> Result<(), LogError> {
@@ -45,8 +46,7 @@ pub(crate) fn write<D: Disk>(disk: &D, dir: &Path, offset: i64, state: &[u8]) ->
 /// The newest one that can be read, and the offset it reaches to.
 pub(crate) fn latest<D: Disk>(disk: &D, dir: &Path) -> Result<Option<(i64, Vec<u8>)>, LogError> {
     for offset in offsets(disk, dir)?.into_iter().rev() {
-        let most = (MAX_SNAPSHOT_BYTES + HEADER_BYTES) as u64;
-        let bytes = small_file::read_bytes(disk, dir, &name(offset), most)?;
+        let bytes = small_file::read_bytes(disk, dir, &name(offset), MAX_FILE_BYTES)?;
         if let Some(state) = bytes.and_then(state_of) {
             return Ok(Some((offset, state)));
         }
@@ -84,12 +84,12 @@ fn name(offset: i64) -> String {
     format!("{offset:020}{SUFFIX}")
 }
 
-fn offset_of(file: &str) -> Option<i64> {
+pub(crate) fn offset_of(file: &str) -> Option<i64> {
     let offset = file.strip_suffix(SUFFIX)?.parse().ok()?;
     (offset >= 0 && name(offset) == file).then_some(offset)
 }
 
-fn state_of(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+pub(crate) fn state_of(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
     let header = bytes.first_chunk::<HEADER_BYTES>()?;
     let [.., c0, c1, c2, c3] = *header;
     let known = header.starts_with(MAGIC) && header[4..8] == VERSION.to_be_bytes();

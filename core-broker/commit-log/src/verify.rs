@@ -4,6 +4,7 @@
 //! nobody has read for a month.
 
 mod indexes;
+mod small;
 
 use std::{
     io,
@@ -33,9 +34,9 @@ pub struct Finding {
     pub reason: String,
 }
 
-/// What was seen of one segment.
+/// What was seen of one segment, or of a small file beside them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CheckedSegment {
+pub struct Checked {
     pub file: String,
     pub bytes: u64,
     pub batches: u64,
@@ -43,10 +44,11 @@ pub struct CheckedSegment {
     pub findings: Vec<Finding>,
 }
 
-/// Checks a log's segments one after the other, each when it is asked for.
+/// Checks a log's files one after the other, each when it is asked for.
 pub struct Verify<D: Disk> {
     disk: D,
     dir: PathBuf,
+    small_files: std::vec::IntoIter<String>,
     segments: std::vec::IntoIter<Segment>,
     gaps_before: i64,
 }
@@ -83,22 +85,24 @@ pub fn verify<D: Disk>(disk: D, dir: &Path) -> Result<Verify<D>, LogError> {
         let indexed = in_place && (end.is_some() || closed);
         Segment { file, base, end, indexed }
     });
-    let segments: Vec<Segment> = segments.collect();
-    Ok(Verify { disk, dir: dir.to_owned(), segments: segments.into_iter(), gaps_before })
+    let segments = segments.collect::<Vec<_>>().into_iter();
+    let small_files: Vec<String> = names.into_iter().filter(|name| small::is_one(name)).collect();
+    let small_files = small_files.into_iter();
+    Ok(Verify { disk, dir: dir.to_owned(), small_files, segments, gaps_before })
 }
 
 impl<D: Disk> Verify<D> {
-    /// Only segments that end at `offset` or before it.
+    /// Of the segments, only those that end at `offset` or before it.
     pub fn before(self, offset: i64) -> Verify<D> {
         let ended = |segment: &Segment| segment.end.is_some_and(|end| end <= offset);
         let segments: Vec<Segment> = self.segments.filter(ended).collect();
         Verify { segments: segments.into_iter(), ..self }
     }
 
-    fn check(&self, segment: &Segment) -> io::Result<CheckedSegment> {
+    fn check(&self, segment: &Segment) -> io::Result<Checked> {
         let file = self.disk.open(&self.dir.join(&segment.file))?;
         let bytes = file.len()?;
-        let seen = CheckedSegment { file: segment.file.clone(), bytes, batches: 0, findings: Vec::new() };
+        let seen = Checked { file: segment.file.clone(), bytes, batches: 0, findings: Vec::new() };
         let mut walk = Walk { seen, segment, chain: Chain::from(segment.base, self.gaps_before) };
         let mut indexes = None;
         if segment.indexed {
@@ -114,20 +118,29 @@ impl<D: Disk> Verify<D> {
 }
 
 impl<D: Disk> Iterator for Verify<D> {
-    type Item = CheckedSegment;
+    type Item = Checked;
 
-    fn next(&mut self) -> Option<CheckedSegment> {
+    fn next(&mut self) -> Option<Checked> {
         loop {
-            let segment = self.segments.next()?;
-            match self.check(&segment) {
-                Ok(seen) => return Some(seen),
-                // Retention has taken it meanwhile.
+            let (file, offset, checked) = match self.small_files.next() {
+                Some(file) => {
+                    let checked = small::check(&self.disk, &self.dir, &file);
+                    (file, 0, checked)
+                }
+                None => {
+                    let segment = self.segments.next()?;
+                    let checked = self.check(&segment);
+                    (segment.file, segment.base, checked)
+                }
+            };
+            match checked {
+                Ok(checked) => return Some(checked),
+                // Deleted meanwhile.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => {
-                    let Segment { file, base: offset, .. } = segment;
                     let reason = format!("cannot be read: {error}");
                     let findings = vec![Finding { file: file.clone(), position: 0, offset, reason }];
-                    return Some(CheckedSegment { file, bytes: 0, batches: 0, findings });
+                    return Some(Checked { file, bytes: 0, batches: 0, findings });
                 }
             }
         }
@@ -136,7 +149,7 @@ impl<D: Disk> Iterator for Verify<D> {
 
 /// Through one segment.
 struct Walk<'a> {
-    seen: CheckedSegment,
+    seen: Checked,
     segment: &'a Segment,
     chain: Chain,
 }

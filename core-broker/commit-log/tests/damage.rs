@@ -1,6 +1,7 @@
 //! Bytes changed behind the log's back: found, told, set aside; never served as good, never a panic.
 
-use commit_log::{Corruption, Disk, Log, LogConfig, MemDisk, ReadError};
+use commit_log::{Corruption, Disk, Log, LogConfig, MemDisk, Order, ReadError, verify};
+use kafka_wire::record_batch::{Compression, Producer, batches};
 
 use crate::support::*;
 
@@ -218,6 +219,60 @@ fn use_every_answer(log: &Log<MemDisk>, good: &[u8], clean: bool, what: &str) {
         let _ = reader.offset_for_timestamp(timestamp);
     }
     for _ in reader.headers(log.log_start()) {}
+}
+
+/// A log with a past: compacted, begun late, with a snapshot. Sealed segments are not read when it is opened,
+/// so that what is served may be damaged, which its checksum tells; `verify` tells all of it.
+#[test]
+fn a_flipped_byte_in_a_compacted_log_is_found_and_nothing_worse() {
+    for clean in [false, true] {
+        let intact = MemDisk::new();
+        let (mut log, _) = open(&intact);
+        for n in 0..24 {
+            let record = (Some(format!("k{}", n % 5)), Some("v".repeat(20)).filter(|_| n % 4 > 0));
+            log.append(&keyed(n, n, Producer::NONE, Compression::None, &[record])).unwrap();
+            if n % 8 == 7 {
+                log.roll().unwrap();
+            }
+        }
+        let order = order(&log, 0);
+        compact(&mut log, order).unwrap();
+        log.write_snapshot(20, b"state").unwrap();
+        log.advance_log_start(9).unwrap();
+        let good = read_all(&log.reader(), log.log_start(), 1000);
+        if clean {
+            log.close().unwrap();
+        }
+        for name in intact.list(dir()).unwrap() {
+            let bytes = intact.bytes(&dir().join(&name)).unwrap();
+            for at in 0..bytes.len() {
+                let disk = intact.crash(0);
+                change(&disk, &name, |bytes| bytes[at] = !bytes[at]);
+                let what = format!("{name} byte {at}, clean {clean}");
+                // The epoch is outside the checksum; the mark and the metadata are for opening to judge.
+                let epoch = batches(&bytes)
+                    .flatten()
+                    .any(|(_, range)| (12..16).contains(&(at - range.start.min(at))));
+                let told = verify(disk.clone(), dir()).unwrap().any(|checked| !checked.findings.is_empty());
+                let judged = ["clean-shutdown", "partition.metadata"].contains(&&*name);
+                assert!(told || judged || (name.ends_with(".log") && epoch), "{what}");
+                let Ok((mut log, _)) = Log::open(disk, dir(), small()) else {
+                    assert_eq!(name, "partition.metadata", "{what}");
+                    continue;
+                };
+                if name != "log-start-offset" {
+                    assert!(log.log_start() >= 9, "{what}");
+                    use_every_answer(&log, &good, true, &what);
+                }
+                if let Some((offset, state)) = log.latest_snapshot().unwrap() {
+                    assert_eq!((offset, &state[..]), (20, &b"state"[..]), "{what}");
+                }
+                let order = Order { max_keys: 2, ..crate::support::order(&log, 500) };
+                let _ = compact(&mut log, order);
+                let _ = log.reader().max_timestamp(i64::MAX);
+            }
+        }
+    }
 }
 
 #[test]

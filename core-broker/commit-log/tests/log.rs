@@ -250,6 +250,18 @@ fn a_batch_larger_than_a_segment_gets_one_of_its_own() {
 }
 
 #[test]
+fn a_changed_segment_size_holds_from_the_next_append_on() {
+    let (mut log, _) = open(&MemDisk::new());
+    let mut append = |bytes| {
+        log.set_segment_bytes(bytes);
+        log.append(&batch(log.log_end(), 0, 0, 1, 100)).unwrap();
+        log.segments().len()
+    };
+    let found = [1000, 1000, 400, 400, 1 << 40, 1 << 40, 0, 0].map(&mut append);
+    assert_eq!(found, [1, 1, 2, 2, 2, 2, 3, 4]);
+}
+
+#[test]
 fn an_unknown_version_and_a_foreign_folder_are_refused_with_a_sentence() {
     let disk = MemDisk::new();
     filled(&disk).close().unwrap();

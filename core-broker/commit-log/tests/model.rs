@@ -1,5 +1,7 @@
 //! The log against a plain list of batches, under random histories.
 
+use std::cmp::Reverse;
+
 use commit_log::{Log, MemDisk, ReadError};
 use proptest::prelude::*;
 
@@ -22,6 +24,8 @@ enum Step {
     Kill,
     CutTo(f64),
     DeleteBefore(f64),
+    /// DeleteRecords.
+    StartAt(f64),
     Read {
         at: f64,
         end: f64,
@@ -29,6 +33,8 @@ enum Step {
         at_least_one: bool,
     },
     FindTimestamp(i64),
+    /// Of the batches before this part of the log.
+    FindLatest(f64),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -44,6 +50,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Kill),
         1 => part.clone().prop_map(Step::CutTo),
         1 => part.clone().prop_map(Step::DeleteBefore),
+        1 => part.clone().prop_map(Step::StartAt),
+        2 => part.clone().prop_map(Step::FindLatest),
         4 => (part.clone(), part, 0usize..2000, any::<bool>())
             .prop_map(|(at, end, max_bytes, at_least_one)| Step::Read { at, end, max_bytes, at_least_one }),
         2 => (-5i64..1005).prop_map(Step::FindTimestamp),
@@ -154,6 +162,20 @@ fn follow(steps: Vec<Step>) {
                 model.start = start;
                 model.batches.retain(|batch| batch.next > start);
             }
+            Step::StartAt(part) => {
+                let asked = model.offset(part);
+                assert_eq!(log.advance_log_start(asked).unwrap(), asked);
+                model.start = asked;
+                model.synced = if log.flushed_end() == model.end() { model.end() } else { model.synced };
+                model.batches.retain(|batch| batch.next > asked);
+            }
+            Step::FindLatest(part) => {
+                let end = model.offset(part);
+                let within = model.batches.iter().filter(|batch| batch.next <= end);
+                let expected = within.max_by_key(|batch| (batch.max_timestamp, Reverse(batch.base)));
+                let found = log.reader().max_timestamp(end).unwrap();
+                assert_eq!(found.map(|header| header.base_offset), expected.map(|batch| batch.base));
+            }
             Step::Read { at, end, max_bytes, at_least_one } => {
                 let (offset, end) = (model.offset(at), model.offset(end));
                 let read = log.reader().read(offset, end, max_bytes, at_least_one).unwrap();
@@ -182,7 +204,7 @@ fn check(model: &Model, log: &Log<MemDisk>) {
     let found: Vec<i64> = reader.headers(model.start).map(|header| header.unwrap().base_offset).collect();
     assert_eq!(found, model.batches.iter().map(|batch| batch.base).collect::<Vec<_>>());
     for batch in &model.batches {
-        assert_eq!(reader.epoch_at(batch.base), Some(batch.epoch));
+        assert_eq!(reader.epoch_at(batch.base.max(model.start)), Some(batch.epoch));
         let after = model.batches.iter().find(|later| later.epoch > batch.epoch);
         let end = reader.epoch_end(batch.epoch).unwrap();
         assert_eq!((end.epoch, end.end_offset), (batch.epoch, after.map_or(model.end(), |later| later.base)));

@@ -18,6 +18,10 @@ use uuid::Uuid;
 use super::errors;
 use crate::broker::Shared;
 
+/// Topics that one request may create by naming them; the client asks again for the rest. Each costs a few
+/// syncs, and nobody else's topics should wait for a list of thousands.
+const MAX_CREATED: usize = 50;
+
 pub async fn handle(shared: Arc<Shared>, version: i16, request: MetadataRequest) -> MetadataResponse {
     let mut topics = Vec::new();
     match request.topics {
@@ -27,10 +31,11 @@ pub async fn handle(shared: Arc<Shared>, version: i16, request: MetadataRequest)
             topics.extend(shared.image().topics().map(|topic| described(topic, None)));
         }
         Some(asked) => {
+            let mut may_create = if request.allow_auto_topic_creation { MAX_CREATED } else { 0 };
             for topic in asked {
                 topics.push(match topic.name {
                     // Versions 10 and 11 carry an id that brokers ignore.
-                    Some(name) => by_name(&shared, name, request.allow_auto_topic_creation).await,
+                    Some(name) => by_name(&shared, name, &mut may_create).await,
                     None => by_id(&shared.image(), topic.topic_id),
                 });
             }
@@ -59,7 +64,8 @@ fn brokers(image: &ClusterImage) -> Vec<MetadataResponseBroker> {
     described.collect()
 }
 
-async fn by_name(shared: &Shared, name: String, may_create: bool) -> MetadataResponseTopic {
+/// `may_create`: how many topics the request may still create.
+async fn by_name(shared: &Shared, name: String, may_create: &mut usize) -> MetadataResponseTopic {
     if let Some(topic) = shared.image().topic(&name) {
         return described(topic, None);
     }
@@ -68,9 +74,10 @@ async fn by_name(shared: &Shared, name: String, may_create: bool) -> MetadataRes
     if validate_topic_name(&name).is_err() {
         return unknown(ErrorCode::InvalidTopicException, name);
     }
-    if !may_create || !shared.config.topics.auto_create || is_internal_topic(&name) {
+    if *may_create == 0 || !shared.config.topics.auto_create || is_internal_topic(&name) {
         return unknown(ErrorCode::UnknownTopicOrPartition, name);
     }
+    *may_create -= 1;
     match shared.create_topic(&name, shared.config.topics.num_partitions).await {
         Ok(()) => match shared.image().topic(&name) {
             Some(topic) => described(topic, None),

@@ -13,4 +13,5 @@ mod listener;
 mod metadata;
 mod produce;
 
+pub use connection::SHARE_BYTES;
 pub use listener::{bind, serve};

@@ -12,7 +12,6 @@ use std::path::Path;
 
 use crate::{disk::Disk, error::LogError, small_file};
 
-const FILE: &str = "cleaner-checkpoint";
 const MAX_BYTES: u64 = 256;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,15 +21,17 @@ pub(crate) struct Checkpoint {
 }
 
 impl Checkpoint {
+    pub const FILE: &str = "cleaner-checkpoint";
+
     pub fn save<D: Disk>(&self, disk: &D, dir: &Path) -> Result<(), LogError> {
         let lines = format!("{}\n{}\n", self.gaps_before, self.cleaned_to);
-        small_file::replace(disk, dir, FILE, small_file::checked(&lines).as_bytes())
+        small_file::replace(disk, dir, Checkpoint::FILE, small_file::checked(&lines).as_bytes())
     }
 
     /// `sealed_end` is where the active segment begins, which compaction never touches. A checkpoint that
     /// cannot be read still says that compaction was here, somewhere below it.
     pub fn load<D: Disk>(disk: &D, dir: &Path, sealed_end: i64) -> Result<Checkpoint, LogError> {
-        let Some(text) = small_file::read(disk, dir, FILE, MAX_BYTES)? else {
+        let Some(text) = small_file::read(disk, dir, Checkpoint::FILE, MAX_BYTES)? else {
             return Ok(Checkpoint::default());
         };
         let unknown = Checkpoint { gaps_before: sealed_end, cleaned_to: 0 };

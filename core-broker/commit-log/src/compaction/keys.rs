@@ -14,7 +14,7 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// Holds about `most` keys, at some 32 bytes each.
+    /// Holds about `most` keys, at some 60 bytes each while the map grows.
     pub fn new(most: usize) -> Keys {
         Keys { latest: HashMap::new(), hashes: [RandomState::new(), RandomState::new()], most }
     }

@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use bytes::Bytes;
 use kafka_wire::record_batch::{BatchError, BatchHeader, Compression, Record, decode_records};
 
-use super::{keys::Keys, rebuild};
+use super::{keys::Keys, rebuild, writer::Writer};
 use crate::{
-    disk::{Disk, DiskFile},
+    disk::Disk,
     error::{LogError, ReadError, doing},
     scan::{Chain, Found, Halt, Scan, WHOLE_SEGMENT_WINDOW},
     segment::{Active, MAX_SEGMENT_OFFSETS, Sealed, accept, log_name},
@@ -25,7 +25,7 @@ pub struct Order {
     pub now_ms: i64,
     /// `delete.retention.ms`: how long a tombstone stays after it was compacted first.
     pub delete_retention_ms: i64,
-    /// The memory for keys, at some 32 bytes each. If there are more, the compaction ends early and the next
+    /// The memory for keys, at some 60 bytes each. If there are more, the compaction ends early and the next
     /// one goes on from there.
     pub max_keys: usize,
     /// No batch may be larger when its records are decompressed.
@@ -284,55 +284,5 @@ impl<D: Disk> Task<D> {
             return Err(halted(Halt::Bad { position: segment.bytes, reason }).into());
         }
         Ok(())
-    }
-}
-
-/// Writes a segment's successor, a window at a time.
-struct Writer<F> {
-    segment: Active<F>,
-    path: PathBuf,
-    index_interval_bytes: u32,
-    waiting: Vec<u8>,
-    written: u64,
-    failed: Option<LogError>,
-    /// From the segment that it is made of.
-    differs: bool,
-}
-
-impl<F: DiskFile> Writer<F> {
-    fn new(segment: Active<F>, path: PathBuf, index_interval_bytes: u32) -> Writer<F> {
-        let (waiting, written) = (Vec::new(), 0);
-        Writer { segment, path, index_interval_bytes, waiting, written, failed: None, differs: false }
-    }
-
-    fn push(&mut self, batch: &[u8]) {
-        let Ok(header) = BatchHeader::peek(batch) else { return };
-        let fits = u32::try_from(self.segment.bytes).is_ok(); // tombstones' timestamps can make it grow
-        if !fits && self.failed.is_none() {
-            self.failed = Some(LogError::TooLarge { bytes: self.segment.bytes as usize, offsets: 0 });
-        }
-        self.segment.note(&header, self.index_interval_bytes);
-        self.waiting.extend_from_slice(batch);
-        if self.waiting.len() >= WHOLE_SEGMENT_WINDOW {
-            self.write();
-        }
-    }
-
-    fn write(&mut self) {
-        let written = self.segment.file.write_at(&self.waiting, self.written);
-        self.written += self.waiting.len() as u64;
-        self.waiting.clear();
-        if let (Err(error), None) = (written, &self.failed) {
-            self.failed = Some(doing("writing", &self.path)(error));
-        }
-    }
-
-    /// All of it is on disk, except for the name.
-    fn finish(&mut self) -> Result<(), LogError> {
-        self.write();
-        match self.failed.take() {
-            Some(failed) => Err(failed),
-            None => self.segment.file.sync_data().map_err(doing("syncing", &self.path)),
-        }
     }
 }
