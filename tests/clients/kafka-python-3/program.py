@@ -112,7 +112,7 @@ class Member(threading.Thread):
 
     def run(self):
         while not self.over:
-            records = self.consumer.poll(100)
+            records = self.consumer.poll(1000)
             self.owned = self.consumer.assignment()
             self.events.put(records)
 

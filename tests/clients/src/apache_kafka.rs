@@ -63,6 +63,8 @@ impl ApacheKafka {
     fn command(&self, what: &str) -> Command {
         let mut script = Command::new(&self.script);
         script.arg(what).env("KAFKA_PEER_DIR", &self.folder).env("KAFKA_PEER_HEAP", "512m");
+        // Kafka's own default, and the broker's; the script has 0.
+        script.env("KAFKA_PEER_PROPS", "group.initial.rebalance.delay.ms=3000");
         script
     }
 }

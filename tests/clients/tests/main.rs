@@ -3,11 +3,12 @@
 
 use std::{
     collections::BTreeSet,
+    thread,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context, Result, ensure};
-use clients::{ApacheKafka, CLIENTS, Client, codecs_on_disk};
+use clients::{ApacheKafka, CLIENTS, Client, Program, codecs_on_disk};
 use end_to_end::scene;
 
 #[test]
@@ -73,14 +74,27 @@ fn apache_kafka_gives_the_same_answers() -> Result<()> {
     let programs: Vec<_> = CLIENTS.iter().filter_map(|client| Some((client, client.program()?))).collect();
     let Some(mut apache_kafka) = ApacheKafka::start()? else { return Ok(()) };
     let bootstrap = apache_kafka.bootstrap();
-    for (client, program) in &programs {
-        let said = program.run(&["before", &bootstrap, client.folder, &an_hour_ago()?])?;
-        client.check_before(&said).context("Apache Kafka")?;
-    }
+    each(&programs, |client, program| {
+        client.check_before(&program.run(&["before", &bootstrap, client.folder, &an_hour_ago()?])?)
+    })?;
     apache_kafka.restart()?;
-    for (client, program) in &programs {
-        let said = program.run(&["after", &bootstrap, client.folder])?;
-        client.check_after(&said).context("Apache Kafka")?;
+    each(&programs, |client, program| {
+        client.check_after(&program.run(&["after", &bootstrap, client.folder])?)
+    })
+}
+
+/// A few beside each other: they wait more than they work.
+fn each(
+    programs: &[(&'static Client, Program)],
+    test: impl Fn(&Client, &Program) -> Result<()> + Sync,
+) -> Result<()> {
+    for few in programs.chunks(4) {
+        thread::scope(|scope| {
+            let tests: Vec<_> =
+                few.iter().map(|(client, program)| scope.spawn(|| test(client, program))).collect();
+            tests.into_iter().try_for_each(|test| test.join().expect("a test fails by its result"))
+        })
+        .context("Apache Kafka")?;
     }
     Ok(())
 }
