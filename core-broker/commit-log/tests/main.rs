@@ -3,6 +3,7 @@
 mod beside;
 mod compaction;
 mod compaction_model;
+mod compaction_oracle;
 mod crash;
 mod damage;
 mod expiry;
