@@ -1,5 +1,7 @@
 //! What a broker can be told: file, then environment, then flag. Each default carries its reason.
 
+mod allowed;
+
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -20,10 +22,10 @@ pub struct Flags {
     #[arg(long, value_name = "DIR", env = "LONGHAUL_BROKER_DATA")]
     pub data: Option<PathBuf>,
     /// Listen here for Kafka clients [default: 127.0.0.1:9092]
-    #[arg(long, value_name = "HOST:PORT", env = "LONGHAUL_BROKER_KAFKA")]
+    #[arg(long, value_name = "IP:PORT", env = "LONGHAUL_BROKER_KAFKA", value_parser = allowed::ip_port)]
     pub kafka: Option<SocketAddr>,
     /// Listen here for edge agents [default: 127.0.0.1:4433]
-    #[arg(long, value_name = "HOST:PORT", env = "LONGHAUL_BROKER_QUIC")]
+    #[arg(long, value_name = "IP:PORT", env = "LONGHAUL_BROKER_QUIC", value_parser = allowed::ip_port)]
     pub quic: Option<SocketAddr>,
     /// Folder of the development certificates [default: ~/.local/share/longhaul/certs]
     #[arg(long, value_name = "DIR", env = "LONGHAUL_CERTS")]
@@ -67,6 +69,7 @@ pub struct Broker {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Listener {
+    #[serde(deserialize_with = "allowed::read_ip_port")]
     pub address: SocketAddr,
     /// What clients are told to connect to; unset: the address itself.
     pub advertised: Option<String>,
@@ -86,6 +89,7 @@ pub enum SecurityProtocol {
 #[serde(default, deny_unknown_fields)]
 pub struct Edge {
     /// UDP, for edge agents.
+    #[serde(deserialize_with = "allowed::read_ip_port")]
     pub quic: SocketAddr,
     /// Agents connected at a time.
     pub max_agents: usize,
@@ -173,17 +177,7 @@ impl Config {
         if config.data.is_none() {
             config.data = Some(service::data_home()?.join("core-broker"));
         }
-        for listener in &config.listener {
-            if listener.address.ip().is_unspecified() && listener.advertised.is_none() {
-                bail!(
-                    "the listener {} takes every address, but clients must be told one: set advertised = \"HOST:PORT\"",
-                    listener.address
-                );
-            }
-        }
-        if config.broker.node_id < 0 {
-            bail!("node_id is {}, but the id of a broker is 0 or more", config.broker.node_id);
-        }
+        allowed::check(&config)?;
         Ok(config)
     }
 
@@ -223,5 +217,66 @@ mod tests {
         let documented = Config::load(Flags { config: Some(file), ..Flags::default() }).unwrap();
         let default = Config::load(Flags::default()).unwrap();
         assert_eq!(format!("{documented:#?}"), format!("{default:#?}"));
+    }
+
+    fn told(text: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("broker.toml");
+        std::fs::write(&file, text).unwrap();
+        let loaded = Config::load(Flags { config: Some(file), ..Flags::default() });
+        loaded.map_or_else(|error| format!("{error:#}"), |_| "fine".to_owned())
+    }
+
+    #[test]
+    fn a_value_that_makes_no_sense_is_told_with_its_key_and_what_is_allowed() {
+        for (part, line, expected) in [
+            ("broker", "node_id = -1", "broker.node_id is -1, but the id of a broker is 0 or more"),
+            ("broker", "request_max = \"1KiB\"", "fine"),
+            ("broker", "request_max = \"1023B\"", "broker.request_max is 1023B, but must be 1KiB to 1GiB"),
+            ("broker", "request_max = \"2GiB\"", "broker.request_max is 2GiB, but must be 1KiB to 1GiB"),
+            (
+                "broker",
+                "requests_max = \"99MiB\"",
+                "broker.requests_max is 99MiB, but must be 100MiB to 1024GiB",
+            ),
+            ("broker", "message_max = \"1099900B\"", "fine"),
+            (
+                "broker",
+                "message_max = \"1099901B\"",
+                "broker.message_max is 1099901B, but must be 1KiB to 1099900B",
+            ),
+            ("broker", "message_max = \"0B\"", "broker.message_max is 0B, but must be 1KiB to 1099900B"),
+            ("broker", "max_connections = 1", "fine"),
+            ("broker", "max_connections = 0", "broker.max_connections is 0, but must be 1 to 1000000"),
+            (
+                "broker",
+                "max_connections = 9223372036854775807",
+                "broker.max_connections is 9223372036854775807, but must be 1 to 1000000",
+            ),
+            (
+                "broker",
+                "segment_bytes = \"1023KiB\"",
+                "broker.segment_bytes is 1023KiB, but must be 1MiB or more",
+            ),
+            ("edge", "max_agents = 1000001", "edge.max_agents is 1000001, but must be 1 to 1000000"),
+            ("topics", "num_partitions = 0", "topics.num_partitions is 0, but must be 1 to 1000"),
+            ("topics", "num_partitions = -1", "topics.num_partitions is -1, but must be 1 to 1000"),
+        ] {
+            assert_eq!(told(&format!("[{part}]\n{line}\n")), expected);
+        }
+    }
+
+    #[test]
+    fn an_address_to_listen_on_is_ip_and_port() {
+        for (text, expected) in [
+            ("[edge]\nquic = \"localhost:4433\"", "\"localhost:4433\" is not IP:PORT"),
+            ("[edge]\nquic = \"127.0.0.1\"", "\"127.0.0.1\" is not IP:PORT"),
+            ("[[listener]]\naddress = \"host:9092\"", "\"host:9092\" is not IP:PORT"),
+            ("[[listener]]\naddress = \"0.0.0.0:9092\"", "set advertised = \"HOST:PORT\""),
+            ("[[listener]]\naddress = \"[::1]:9092\"", "fine"),
+        ] {
+            let told = told(text);
+            assert!(told.contains(expected), "{text}: {told}");
+        }
     }
 }
