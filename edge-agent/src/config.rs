@@ -1,11 +1,12 @@
 //! What an agent can be told: file, then environment, then flag. Each default carries its reason.
 
+mod allowed;
+
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
 };
 
-use anyhow::bail;
 use certs::TlsFiles;
 use edge_logic::routes::{RouteConfig, default_routes};
 use serde::Deserialize;
@@ -21,7 +22,7 @@ pub struct Flags {
     #[arg(long, value_name = "DIR", env = "LONGHAUL_AGENT_DATA")]
     pub data: Option<PathBuf>,
     /// Listen here for devices [default: 127.0.0.1:1883]
-    #[arg(long, value_name = "HOST:PORT", env = "LONGHAUL_AGENT_MQTT")]
+    #[arg(long, value_name = "IP:PORT", env = "LONGHAUL_AGENT_MQTT", value_parser = allowed::ip_port)]
     pub mqtt: Option<SocketAddr>,
     /// The broker's edge listener [default: 127.0.0.1:4433]
     #[arg(long, value_name = "HOST:PORT", env = "LONGHAUL_AGENT_UPLINK")]
@@ -48,6 +49,7 @@ pub struct Config {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Mqtt {
+    #[serde(deserialize_with = "allowed::read_ip_port")]
     pub address: SocketAddr,
     /// Devices connected at a time. A gateway serves a depot, not a country.
     pub max_connections: usize,
@@ -146,9 +148,7 @@ impl Config {
         if config.route.is_empty() {
             config.route = default_routes();
         }
-        if config.uplink.broker.rsplit_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
-            bail!("the broker \"{}\" is not HOST:PORT", config.uplink.broker);
-        }
+        allowed::check(&config)?;
         Ok(config)
     }
 
@@ -190,5 +190,38 @@ mod tests {
         let documented = Config::load(Flags { config: Some(file), ..Flags::default() }).unwrap();
         let default = Config::load(Flags::default()).unwrap();
         assert_eq!(format!("{documented:#?}"), format!("{default:#?}"));
+    }
+
+    #[test]
+    fn a_value_that_makes_no_sense_is_told_with_its_key_and_what_is_allowed() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("agent.toml");
+        for (part, line, expected) in [
+            ("[mqtt]", "max_connections = 1000000", "fine"),
+            ("[mqtt]", "max_connections = 0", "mqtt.max_connections is 0, but must be 1 to 1000000"),
+            (
+                "[mqtt]",
+                "max_connections = 9223372036854775807",
+                "mqtt.max_connections is 9223372036854775807, but must be 1 to 1000000",
+            ),
+            ("[mqtt]", "max_packet = \"256MiB\"", "fine"),
+            ("[mqtt]", "max_packet = \"257MiB\"", "mqtt.max_packet is 257MiB, but must be 1KiB to 256MiB"),
+            ("[mqtt]", "max_packet = \"1B\"", "mqtt.max_packet is 1B, but must be 1KiB to 256MiB"),
+            ("[mqtt]", "address = \"localhost:1883\"", "\"localhost:1883\" is not IP:PORT"),
+            ("[uplink]", "broker = \"broker.example.com:4433\"", "fine"),
+            ("[uplink]", "broker = \"host\"", "uplink.broker is \"host\", but must be HOST:PORT"),
+            ("[uplink]", "broker = \":4433\"", "uplink.broker is \":4433\", but must be HOST:PORT"),
+            ("[outbox]", "max_size = \"1MiB\"", "fine"),
+            ("[outbox]", "max_size = \"0B\"", "outbox.max_size is 0B, but must be 1MiB or more"),
+            ("[downlink]", "topics = []", "fine"),
+            ("[downlink]", "topics = [\"a\", \"b c\"]", "downlink.topics holds \"b c\", but a Kafka topic"),
+            ("[downlink]", "topics = [\"\"]", "downlink.topics holds \"\", but a Kafka topic"),
+            ("[[route]]", "filter = \"a/#/b\"\ntopic = \"a\"\nkey = \"k\"", "route \"a/#/b\": "),
+        ] {
+            std::fs::write(&file, format!("{part}\n{line}\n")).unwrap();
+            let loaded = Config::load(Flags { config: Some(file.clone()), ..Flags::default() });
+            let told = loaded.map_or_else(|error| format!("{error:#}"), |_| "fine".to_owned());
+            assert!(told.contains(expected), "{line}: {told}");
+        }
     }
 }
