@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::ensure;
 use clap::{Args, Parser, Subcommand};
 use serde::Deserialize;
 
@@ -92,6 +93,33 @@ impl Default for Dashboard {
     }
 }
 
+impl Config {
+    /// librdkafka would take any text, and try for ever.
+    fn check(&self) -> anyhow::Result<()> {
+        let bootstrap = &self.bootstrap;
+        ensure!(
+            bootstrap.split(',').all(|address| is_host_port(address.trim())),
+            "bootstrap is \"{bootstrap}\", but must be HOST:PORT[,HOST:PORT]"
+        );
+        for (key, stream) in [("velocity.group", &self.velocity), ("driver_break.group", &self.driver_break)]
+        {
+            ensure!(stream.group.as_deref() != Some(""), "{key} is \"\", but a group has a name");
+        }
+        Ok(())
+    }
+}
+
+/// An IPv6 address stands in brackets.
+fn is_host_port(address: &str) -> bool {
+    address.rsplit_once(':').is_some_and(|(host, port)| {
+        let in_brackets = host.starts_with('[') && host.ends_with(']');
+        !host.is_empty()
+            && !host.contains(char::is_whitespace)
+            && (in_brackets || !host.contains(':'))
+            && port.parse::<u16>().is_ok_and(|port| port != 0)
+    })
+}
+
 impl CommonArgs {
     fn load(&self) -> anyhow::Result<Config> {
         let mut config: Config = service::load(self.config.as_deref())?;
@@ -108,6 +136,7 @@ impl StreamArgs {
         if self.group.is_some() {
             part(&mut config).group.clone_from(&self.group);
         }
+        config.check()?;
         Ok(config)
     }
 }
@@ -118,6 +147,7 @@ impl DashboardArgs {
         if let Some(listen) = &self.dashboard {
             config.dashboard.listen.clone_from(listen);
         }
+        config.check()?;
         Ok(config)
     }
 }
@@ -168,6 +198,25 @@ mod tests {
         assert_eq!(written.dashboard.listen, default.dashboard.listen);
         assert_eq!(written.velocity.group.as_deref(), Some(crate::velocity::APP.name));
         assert_eq!(written.driver_break.group.as_deref(), Some(crate::driver_break::APP.name));
+    }
+
+    #[test]
+    fn a_value_that_makes_no_sense_is_told_with_its_key_and_what_is_allowed() {
+        for good in ["a:1", "a:1,b:2", "a:1, b:2", "127.0.0.1:9092", "[::1]:9092"] {
+            assert!(loaded("", &["--bootstrap", good]).is_ok(), "{good}");
+        }
+        for bad in ["", "a", "a:", ":1", "a:0", "a:65536", "a:1,", "a:1;b:2", "::1", "x://a:1", "a b:1"] {
+            let error = format!("{:#}", loaded("", &["--bootstrap", bad]).unwrap_err());
+            assert_eq!(error, format!("bootstrap is \"{bad}\", but must be HOST:PORT[,HOST:PORT]"));
+        }
+        let table: [(&str, &[&str], &str); 3] = [
+            ("", &["--group", ""], "velocity.group is \"\", but a group has a name"),
+            ("[velocity]\ngroup = \"\"", &[], "velocity.group is \"\", but a group has a name"),
+            ("[driver_break]\ngroup = \"\"", &[], "driver_break.group is \"\", but a group has a name"),
+        ];
+        for (file, flags, expected) in table {
+            assert_eq!(format!("{:#}", loaded(file, flags).unwrap_err()), expected);
+        }
     }
 
     #[test]
