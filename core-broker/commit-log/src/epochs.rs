@@ -35,6 +35,8 @@ impl Epochs {
     /// A batch of `epoch` stands at `offset`, behind all that were told before.
     pub fn note(&mut self, epoch: i32, offset: i64) {
         if self.latest().is_none_or(|latest| latest < epoch) {
+            // Retention may have taken the last batch of the epoch before: it begins and ends here.
+            self.cut_from(offset);
             self.0.push((epoch, offset));
         }
     }
@@ -141,6 +143,15 @@ mod tests {
         let mut cut = epochs();
         cut.cut_before(25);
         assert_eq!(cut, Epochs(vec![(4, 25), (7, 30)]));
+    }
+
+    #[test]
+    fn an_epoch_without_a_batch_left_makes_room_for_the_next() {
+        let mut deleted = epochs();
+        deleted.cut_before(35);
+        deleted.note(9, 35);
+        assert_eq!(deleted, Epochs(vec![(9, 35)]));
+        assert_eq!(Epochs::from_text(&deleted.to_text()), Some(deleted));
     }
 
     #[test]

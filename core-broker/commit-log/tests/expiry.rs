@@ -74,6 +74,15 @@ fn the_log_start_moves_inside_a_segment_and_never_back() {
 }
 
 #[test]
+fn what_was_not_synced_is_when_the_log_start_moves() {
+    let disk = MemDisk::new();
+    let mut log = filled(&disk);
+    log.append(&batch(12, 9, 0, 1, 10)).unwrap();
+    assert_eq!(log.advance_log_start(12).unwrap(), 12);
+    assert_eq!(open(&disk.crash(0)).1.log_end, 13, "or the log would end before it starts");
+}
+
+#[test]
 fn epochs_before_the_log_start_are_forgotten() {
     let disk = MemDisk::new();
     let mut log = filled(&disk);
