@@ -13,6 +13,8 @@ use std::{
 
 use commit_log::{Disk, DiskFile, Log, LogReader, MemDisk, MemFile, RealDisk};
 
+use kafka_wire::record_batch::{Compression, Producer};
+
 use crate::support::*;
 
 fn expected(offset: i64) -> Vec<u8> {
@@ -47,6 +49,66 @@ fn a_reader_sees_whole_batches_in_order_while_they_are_appended() {
             log.append(&expected(offset)).unwrap();
         }
     });
+}
+
+#[test]
+fn readers_and_the_writer_go_on_while_segments_are_compacted() {
+    const LAST: i64 = 400;
+    let folder = tempfile::tempdir().unwrap();
+    let (log, _) = Log::open(RealDisk, &folder.path().join("p"), small()).unwrap();
+    let reader = log.reader();
+    let log = Mutex::new(log);
+    let done = AtomicBool::new(false);
+    let compact_on = || {
+        let mut installed = 0;
+        loop {
+            let is_last = done.load(SeqCst);
+            let mut compaction = {
+                let log = log.lock().unwrap();
+                log.begin_compaction(order(&log, 0))
+            };
+            // The long part holds no lock.
+            while let Some(rewritten) = compaction.rewrite_next().unwrap() {
+                assert!(log.lock().unwrap().install(rewritten).unwrap());
+                installed += 1;
+            }
+            log.lock().unwrap().finish_compaction(compaction).unwrap();
+            if is_last {
+                return installed;
+            }
+        }
+    };
+    let read_on = |reader: LogReader<RealDisk>| {
+        while !done.load(SeqCst) {
+            let (mut next, end) = (0, reader.log_end());
+            while next < end {
+                let piece = reader.read(next, end, 700, true).unwrap();
+                let Some(last) = headers(&piece).last().copied() else { break };
+                assert!(last.next_offset() > next);
+                next = last.next_offset();
+            }
+            let offsets: Vec<i64> = reader.headers(0).map(|header| header.unwrap().base_offset).collect();
+            assert!(offsets.is_sorted_by(|a, b| a < b) && offsets.len() as i64 >= end.min(7));
+        }
+    };
+    thread::scope(|scope| {
+        let compactor = scope.spawn(compact_on);
+        for _ in 0..2 {
+            let reader = reader.clone();
+            scope.spawn(|| read_on(reader));
+        }
+        for n in 0..LAST {
+            let record = (Some(format!("k{}", n % 7)), Some(n.to_string().repeat(20)));
+            let bytes = keyed(n, n, Producer::NONE, Compression::None, &[record]);
+            log.lock().unwrap().append(&bytes).unwrap();
+        }
+        done.store(true, SeqCst);
+        assert!(compactor.join().unwrap() > 0);
+    });
+    let log = log.into_inner().unwrap();
+    assert!(log.cleaned_to() > LAST / 2);
+    let latest: Vec<i64> = records(&log).iter().rev().take(7).map(|record| record.offset).collect();
+    assert_eq!(latest, (LAST - 7..LAST).rev().collect::<Vec<_>>());
 }
 
 type Interruption = Box<dyn FnOnce() + Send>;
