@@ -63,8 +63,8 @@ mod snapshot;
 mod verify;
 
 pub use compaction::{
-    Aborted, Compaction, CompactionConfig, Compress, Order, Rewritten, cleanable_end, cleanable_ratio,
-    compaction_due,
+    Aborted, Compaction, CompactionConfig, CompactionOrder, Compress, RewrittenSegment, cleanable_end,
+    cleanable_ratio, compaction_due,
 };
 pub use disk::{Disk, DiskFile};
 pub use epochs::EpochEnd;
@@ -76,7 +76,7 @@ pub use real_disk::{RealDisk, RealFile};
 pub use recovery::{Corruption, Recovered};
 pub use retention::{Retention, is_roll_due, segments_to_delete};
 pub use scan::ChainError;
-pub use verify::{Checked, Finding, Verify, verify};
+pub use verify::{CheckedFile, Finding, Verify, verify};
 
 /// What one log needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]

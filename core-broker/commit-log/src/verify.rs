@@ -36,7 +36,7 @@ pub struct Finding {
 
 /// What was seen of one segment, or of a small file beside them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checked {
+pub struct CheckedFile {
     pub file: String,
     pub bytes: u64,
     pub batches: u64,
@@ -99,10 +99,10 @@ impl<D: Disk> Verify<D> {
         Verify { segments: segments.into_iter(), ..self }
     }
 
-    fn check(&self, segment: &Segment) -> io::Result<Checked> {
+    fn check(&self, segment: &Segment) -> io::Result<CheckedFile> {
         let file = self.disk.open(&self.dir.join(&segment.file))?;
         let bytes = file.len()?;
-        let seen = Checked { file: segment.file.clone(), bytes, batches: 0, findings: Vec::new() };
+        let seen = CheckedFile { file: segment.file.clone(), bytes, batches: 0, findings: Vec::new() };
         let mut walk = Walk { seen, segment, chain: Chain::from(segment.base, self.gaps_before) };
         let mut indexes = None;
         if segment.indexed {
@@ -118,9 +118,9 @@ impl<D: Disk> Verify<D> {
 }
 
 impl<D: Disk> Iterator for Verify<D> {
-    type Item = Checked;
+    type Item = CheckedFile;
 
-    fn next(&mut self) -> Option<Checked> {
+    fn next(&mut self) -> Option<CheckedFile> {
         loop {
             let (file, offset, checked) = match self.small_files.next() {
                 Some(file) => {
@@ -140,7 +140,7 @@ impl<D: Disk> Iterator for Verify<D> {
                 Err(error) => {
                     let reason = format!("cannot be read: {error}");
                     let findings = vec![Finding { file: file.clone(), position: 0, offset, reason }];
-                    return Some(Checked { file, bytes: 0, batches: 0, findings });
+                    return Some(CheckedFile { file, bytes: 0, batches: 0, findings });
                 }
             }
         }
@@ -149,7 +149,7 @@ impl<D: Disk> Iterator for Verify<D> {
 
 /// Through one segment.
 struct Walk<'a> {
-    seen: Checked,
+    seen: CheckedFile,
     segment: &'a Segment,
     chain: Chain,
 }

@@ -1,9 +1,7 @@
 //! What compaction leaves, and what it leaves behind when the power goes.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
-use commit_log::{Aborted, Disk, Log, LogError, MemDisk, Order};
+use commit_log::{Aborted, CompactionOrder, Disk, Log, LogError, MemDisk};
 use kafka_wire::record_batch::{BatchHeader, Compression, Producer, Record, batches, decode_records};
 
 use crate::support::*;
@@ -138,7 +136,7 @@ fn an_empty_batch_holds_a_producers_last_sequence_while_it_is_known() {
         log.append(&keyed(base, 50, producer(base as i32), codec, &record("a1"))).unwrap();
     }
     write(&mut log, "a2 | z1", Compression::None);
-    let known = Order { producers: [(7, 3), (8, 0)].into(), ..order(&log, 0) };
+    let known = CompactionOrder { producers: [(7, 3), (8, 0)].into(), ..order(&log, 0) };
     for _ in 0..2 {
         compact(&mut log, known.clone()).unwrap();
         assert_eq!(layout(&log), "2..3[] a2@4 | z1@5");
@@ -169,7 +167,7 @@ fn what_a_transaction_took_back_neither_stays_nor_hides_what_was_there() {
     log.append(&batch).unwrap();
     write(&mut log, "d1 | z1", Compression::None);
     let aborted = vec![Aborted { producer_id: 7, first_offset: 2, last_offset: 3 }];
-    let order = Order { aborted, ..order(&log, 0) };
+    let order = CompactionOrder { aborted, ..order(&log, 0) };
     compact(&mut log, order).unwrap();
     assert_eq!(layout(&log), "a1@0 b1@1 d1@4 | z1@5");
 }
@@ -209,7 +207,7 @@ fn keys_that_do_not_fit_into_memory_are_compacted_in_several_passes() {
     write(&mut log, "a1 b1 c1 | a2 b2 d1 e1 | a3 b3 c3 | z1", Compression::None);
     let mut reached = Vec::new();
     while log.cleaned_to() < order(&log, 0).end {
-        let order = Order { max_keys: 3, ..order(&log, 0) };
+        let order = CompactionOrder { max_keys: 3, ..order(&log, 0) };
         reached.push(compact(&mut log, order).unwrap());
     }
     assert_eq!(reached, [3, 6, 9, 10]);
@@ -227,7 +225,7 @@ fn nothing_beyond_the_ordered_end_is_touched() {
     ] {
         let (mut log, _) = open(&MemDisk::new());
         write(&mut log, script, Compression::None);
-        let order = Order { end, ..order(&log, 0) };
+        let order = CompactionOrder { end, ..order(&log, 0) };
         compact(&mut log, order).unwrap();
         assert_eq!(layout(&log), expected, "end {end}");
     }
@@ -238,7 +236,7 @@ fn reads_pass_over_what_is_missing() {
     let disk = MemDisk::new();
     let (mut log, _) = open(&disk);
     write(&mut log, "a1 b1 a2 b2 | c1 c2 | b3 c3 d1 | a3", Compression::None);
-    let order = Order { end: 9, ..order(&log, 0) };
+    let order = CompactionOrder { end: 9, ..order(&log, 0) };
     compact(&mut log, order).unwrap();
     assert_eq!(layout(&log), "a2@2 b3@6 c3@7 d1@8 | a3@9");
     let check = |log: &Log<MemDisk>| {
@@ -264,7 +262,7 @@ fn a_batch_lost_where_nothing_was_compacted_is_still_found() {
     let disk = MemDisk::new();
     let (mut log, _) = open(&disk);
     write(&mut log, "a1 a2 | b1 b2 b3 | z1", Compression::None);
-    let order = Order { end: 2, ..order(&log, 0) };
+    let order = CompactionOrder { end: 2, ..order(&log, 0) };
     compact(&mut log, order).unwrap();
     let path = dir().join("00000000000000000002.log");
     let bytes = disk.bytes(&path).unwrap();
@@ -424,7 +422,7 @@ fn run(disk: &MemDisk) -> Result<Vec<i64>, LogError> {
     if log.log_end() == 0 {
         two_groups(&mut log)?;
     }
-    let order = Order { end: 15, ..order(&log, 0) };
+    let order = CompactionOrder { end: 15, ..order(&log, 0) };
     compact(&mut log, order)?;
     Ok(log.segments().iter().map(|segment| segment.base_offset).collect())
 }
@@ -456,7 +454,7 @@ fn a_power_cut_at_any_operation_leaves_the_old_segments_or_the_new_one() {
         for name in disk.list(dir()).unwrap() {
             assert!(!name.ends_with(".tmp") && !name.contains("compacted"), "{after}: {name} is left over");
         }
-        let order = Order { end: 15, ..order(&log, 0) };
+        let order = CompactionOrder { end: 15, ..order(&log, 0) };
         compact(&mut log, order).unwrap();
         assert_eq!(records(&log), new, "{after}: and compacts to the end");
     };
@@ -493,28 +491,35 @@ fn a_power_cut_at_any_operation_leaves_the_old_segments_or_the_new_one() {
 }
 
 #[test]
-fn a_failed_sync_leaves_the_old_segments_or_the_new_one() {
+fn a_failed_write_or_sync_leaves_the_old_segments_or_the_new_one() {
     let written = MemDisk::new();
     let (mut log, _) = open(&written);
     two_groups(&mut log).unwrap();
-    let old = Arc::new(records(&log));
+    let old = records(&log);
     log.close().unwrap();
-    for nth in 1.. {
-        let disk = written.crash(0);
-        disk.fail_sync(nth, 5);
-        if run(&disk).is_ok() {
-            break;
-        }
-        for disk in [disk.crash(0), disk.crash(1), disk] {
-            let (log, recovered) = open(&disk);
-            assert_eq!((recovered.log_end, recovered.corruption), (18, None), "sync {nth} failed");
-            let found = records(&log);
-            assert!(found.iter().all(|record| old.contains(record)));
-            for key in ["a", "b", "c", "d", "e"] {
-                let latest = |of: &[Record]| -> Option<Record> {
-                    of.iter().rfind(|record| record.key.as_deref() == Some(key.as_bytes())).cloned()
-                };
-                assert_eq!(latest(&found), latest(&old), "sync {nth} failed: key {key}");
+    type Fail = fn(&MemDisk, u64);
+    let fails: [(&str, Fail); 3] = [
+        ("a sync", |disk, nth| disk.fail_sync(nth, 5)),
+        ("a write", |disk, nth| disk.fail_write(nth, 5)),
+        ("a write on a full disk", |disk, nth| disk.fail_write(nth, 28)),
+    ];
+    for (what, fail) in fails {
+        for nth in 1.. {
+            let disk = written.crash(0);
+            fail(&disk, nth);
+            let Err(error) = run(&disk) else { break };
+            assert_eq!(error.is_disk_full(), what.ends_with("full disk"), "{what} {nth}: {error}");
+            for disk in [disk.crash(0), disk.crash(1), disk] {
+                let (log, recovered) = open(&disk);
+                assert_eq!((recovered.log_end, recovered.corruption), (18, None), "{what} {nth}");
+                let found = records(&log);
+                assert!(found.iter().all(|record| old.contains(record)));
+                for key in ["a", "b", "c", "d", "e"] {
+                    let latest = |of: &[Record]| -> Option<Record> {
+                        of.iter().rfind(|record| record.key.as_deref() == Some(key.as_bytes())).cloned()
+                    };
+                    assert_eq!(latest(&found), latest(&old), "{what} {nth}: key {key}");
+                }
             }
         }
     }

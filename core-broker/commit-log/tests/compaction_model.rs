@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use commit_log::{Log, MemDisk, Order};
+use commit_log::{CompactionOrder, Log, MemDisk};
 use kafka_wire::record_batch::{Compression, Producer, Record};
 use proptest::prelude::*;
 
@@ -105,7 +105,7 @@ fn follow(steps: Vec<Step>) {
             Step::Compact { max_keys, end, later_ms } => {
                 now_ms += later_ms;
                 let end = (log.log_end() as f64 * end) as i64;
-                let order = Order { end, max_keys, ..order(&log, now_ms) };
+                let order = CompactionOrder { end, max_keys, ..order(&log, now_ms) };
                 let before = log.cleaned_to();
                 let reached = compact(&mut log, order).unwrap();
                 assert!(before <= reached && reached <= end.max(before));

@@ -1,6 +1,6 @@
 //! Bytes changed behind the log's back: found, told, set aside; never served as good, never a panic.
 
-use commit_log::{Corruption, Disk, Log, LogConfig, MemDisk, Order, ReadError, verify};
+use commit_log::{CompactionOrder, Corruption, Disk, Log, LogConfig, MemDisk, ReadError, verify};
 use kafka_wire::record_batch::{Compression, Producer, batches};
 
 use crate::support::*;
@@ -267,7 +267,7 @@ fn a_flipped_byte_in_a_compacted_log_is_found_and_nothing_worse() {
                 if let Some((offset, state)) = log.latest_snapshot().unwrap() {
                     assert_eq!((offset, &state[..]), (20, &b"state"[..]), "{what}");
                 }
-                let order = Order { max_keys: 2, ..crate::support::order(&log, 500) };
+                let order = CompactionOrder { max_keys: 2, ..crate::support::order(&log, 500) };
                 let _ = compact(&mut log, order);
                 let _ = log.reader().max_timestamp(i64::MAX);
             }

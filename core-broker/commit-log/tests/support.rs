@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use bytes::Bytes;
-use commit_log::{Disk, Log, LogConfig, LogError, LogReader, Order, Recovered};
+use commit_log::{CompactionOrder, Disk, Log, LogConfig, LogError, LogReader, Recovered};
 use kafka_wire::record_batch::{
     BatchError, BatchHeader, Compression, Producer, Record, RecordsEncoder, assemble, batches,
     decode_records, set_base_offset_and_epoch,
@@ -60,10 +60,10 @@ pub fn keyed(
 pub type KeyValue = (Option<String>, Option<String>);
 
 /// An order for all sealed segments; tombstones stay 100 ms.
-pub fn order<D: Disk>(log: &Log<D>, now_ms: i64) -> Order {
+pub fn order<D: Disk>(log: &Log<D>, now_ms: i64) -> CompactionOrder {
     let segments = log.segments();
     let end = segments.last().expect("there is always an active segment").base_offset;
-    Order {
+    CompactionOrder {
         end,
         now_ms,
         delete_retention_ms: 100,
@@ -81,7 +81,7 @@ pub fn zstd_only(codec: Compression, section: Bytes) -> Result<Bytes, BatchError
 }
 
 /// A whole compaction; returns how far it came.
-pub fn compact<D: Disk>(log: &mut Log<D>, order: Order) -> Result<i64, LogError> {
+pub fn compact<D: Disk>(log: &mut Log<D>, order: CompactionOrder) -> Result<i64, LogError> {
     let mut compaction = log.begin_compaction(order);
     while let Some(rewritten) = compaction.rewrite_next()? {
         assert!(log.install(rewritten)?);

@@ -19,7 +19,7 @@ pub type Compress = fn(Compression, Bytes) -> Result<Bytes, BatchError>;
 
 /// What one compaction is told by those who know.
 #[derive(Debug, Clone)]
-pub struct Order {
+pub struct CompactionOrder {
     /// As [`compaction_due`](crate::compaction_due) says; no segment that reaches beyond it is touched.
     pub end: i64,
     pub now_ms: i64,
@@ -66,7 +66,7 @@ pub(crate) struct Task<D: Disk> {
     pub cuts: u64,
     pub segment_bytes: u64,
     pub index_interval_bytes: u32,
-    pub order: Order,
+    pub order: CompactionOrder,
 }
 
 struct Pass {
@@ -76,7 +76,7 @@ struct Pass {
 }
 
 /// A segment that can take the place of others.
-pub struct Rewritten<D: Disk> {
+pub struct RewrittenSegment<D: Disk> {
     pub(crate) sources: Vec<Arc<Sealed<D::File>>>,
     pub(crate) segment: Active<D::File>,
     pub(crate) unfinished: PathBuf,
@@ -107,7 +107,7 @@ impl<D: Disk> Compaction<D> {
 
     /// Writes the next segment that is to be installed; `None` when there is no more. Long, and safe to do
     /// beside the log's writer and readers.
-    pub fn rewrite_next(&mut self) -> Result<Option<Rewritten<D>>, LogError> {
+    pub fn rewrite_next(&mut self) -> Result<Option<RewrittenSegment<D>>, LogError> {
         let Compaction { task, pass, done } = self;
         if pass.is_none() {
             *pass = Some(task.collect_keys()?);
@@ -172,7 +172,11 @@ impl<D: Disk> Task<D> {
     }
 
     /// `None` if it would be what is there already.
-    fn rewrite(&self, group: &[Arc<Sealed<D::File>>], pass: &Pass) -> Result<Option<Rewritten<D>>, LogError> {
+    fn rewrite(
+        &self,
+        group: &[Arc<Sealed<D::File>>],
+        pass: &Pass,
+    ) -> Result<Option<RewrittenSegment<D>>, LogError> {
         let (Some(first), Some(last)) = (group.first(), group.last()) else { return Ok(None) };
         let unfinished = self.dir.join(format!("{}{UNFINISHED}", log_name(first.base)));
         let file = self.disk.create(&unfinished).map_err(doing("creating", &unfinished))?;
@@ -184,7 +188,7 @@ impl<D: Disk> Task<D> {
             let _ = self.disk.remove(&writer.path);
         }
         written?;
-        Ok((!same).then(|| Rewritten {
+        Ok((!same).then(|| RewrittenSegment {
             sources: group.to_vec(),
             segment: writer.segment,
             unfinished: writer.path,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Log, Shared};
 use crate::{
     Compaction, Disk, LogError,
-    compaction::{Checkpoint, Order, Rewritten, Task, successor_name, swap_in},
+    compaction::{Checkpoint, CompactionOrder, RewrittenSegment, Task, successor_name, swap_in},
     error::doing,
 };
 
@@ -16,7 +16,7 @@ impl<D: Disk> Log<D> {
     }
 
     /// Takes hold of the sealed segments up to `order.end`. Nothing changes before [`install`](Log::install).
-    pub fn begin_compaction(&self, order: Order) -> Compaction<D> {
+    pub fn begin_compaction(&self, order: CompactionOrder) -> Compaction<D> {
         let Shared { disk, dir, .. } = &*self.shared;
         let state = self.shared.read();
         let segments = state.sealed.iter().take_while(|segment| segment.end <= order.end);
@@ -36,7 +36,7 @@ impl<D: Disk> Log<D> {
     /// Puts a rewritten segment in the place of those it was made of; `false`, and nothing is done, if one of
     /// them is gone. Durable when it returns. To be called in the order in which they were written: a tombstone
     /// must not go before what it deletes.
-    pub fn install(&mut self, rewritten: Rewritten<D>) -> Result<bool, LogError> {
+    pub fn install(&mut self, rewritten: RewrittenSegment<D>) -> Result<bool, LogError> {
         self.refuse_if_stopped()?;
         let Some(at) = self.place_of(&rewritten) else {
             let removed = self.shared.disk.remove(&rewritten.unfinished);
@@ -64,7 +64,7 @@ impl<D: Disk> Log<D> {
     }
 
     /// Where in the list of sealed segments the sources begin.
-    fn place_of(&self, rewritten: &Rewritten<D>) -> Option<usize> {
+    fn place_of(&self, rewritten: &RewrittenSegment<D>) -> Option<usize> {
         let state = self.shared.read();
         let first = rewritten.sources.first()?;
         let at = state.sealed.partition_point(|segment| segment.base < first.base);
@@ -73,10 +73,10 @@ impl<D: Disk> Log<D> {
         (same && state.cuts == rewritten.cuts).then_some(at)
     }
 
-    fn swap(&mut self, rewritten: Rewritten<D>, at: usize) -> Result<(), LogError> {
+    fn swap(&mut self, rewritten: RewrittenSegment<D>, at: usize) -> Result<(), LogError> {
         let shared = Arc::clone(&self.shared);
         let Shared { disk, dir, .. } = &*shared;
-        let Rewritten { sources, segment, unfinished, end, gaps_before, .. } = rewritten;
+        let RewrittenSegment { sources, segment, unfinished, end, gaps_before, .. } = rewritten;
         let cleaner = shared.read().cleaner;
         if cleaner.gaps_before < gaps_before {
             self.save_cleaner(Checkpoint { gaps_before, ..cleaner })?;

@@ -2,7 +2,7 @@
 
 use std::{io, path::Path};
 
-use super::{Checked, Finding};
+use super::{CheckedFile, Finding};
 use crate::{
     compaction::Checkpoint,
     disk::{Disk, DiskFile},
@@ -17,7 +17,7 @@ pub(super) fn is_one(name: &str) -> bool {
     [Epochs::FILE, Checkpoint::FILE, log_start::FILE].contains(&name) || snapshot::offset_of(name).is_some()
 }
 
-pub(super) fn check<D: Disk>(disk: &D, dir: &Path, name: &str) -> io::Result<Checked> {
+pub(super) fn check<D: Disk>(disk: &D, dir: &Path, name: &str) -> io::Result<CheckedFile> {
     let file = disk.open(&dir.join(name))?;
     let bytes = file.len()?;
     let is_snapshot = snapshot::offset_of(name).is_some();
@@ -36,5 +36,5 @@ pub(super) fn check<D: Disk>(disk: &D, dir: &Path, name: &str) -> io::Result<Che
         reason: "the checksum does not hold; the log is opened as if it were not there".to_owned(),
     };
     let findings = if whole { Vec::new() } else { vec![damaged()] };
-    Ok(Checked { file: name.to_owned(), bytes, batches: 0, findings })
+    Ok(CheckedFile { file: name.to_owned(), bytes, batches: 0, findings })
 }
