@@ -32,7 +32,8 @@ function happening () {
 
 async function topics () {
   const created = { topic: letters, numPartitions: 3, replicationFactor: 1 }
-  await admin.createTopics({ topics: [created, { topic: work, numPartitions: 4, replicationFactor: 1 }] })
+  const topics = [created, { topic: work, numPartitions: 4, replicationFactor: 1 }]
+  await admin.createTopics({ topics, waitForLeaders: false })
   say('create', ['done'])
   // It keeps error 36 to itself and answers false.
   say('create again', [await admin.createTopics({ topics: [created] }) ? 'done' : 36])
@@ -40,8 +41,8 @@ async function topics () {
   while (mine.length < 2) { // a broker may hear of a topic a moment after it was created
     mine = (await admin.listTopics()).filter(name => name.startsWith(`${prefix}-`)).sort()
   }
-  const { topics } = await admin.fetchTopicMetadata({ topics: mine })
-  const found = Object.fromEntries(topics.map(it => [it.name, it.partitions]))
+  const metadata = await admin.fetchTopicMetadata({ topics: mine })
+  const found = Object.fromEntries(metadata.topics.map(it => [it.name, it.partitions]))
   say('list', mine.map(name => `${name.slice(prefix.length + 1)}=${found[name].length}`))
   const inOrder = found[letters].sort((one, other) => one.partitionId - other.partitionId)
   say('describe', inOrder.map(it => `${it.partitionId}=${it.leader}/${it.replicas}/${it.isr}`))

@@ -26,8 +26,7 @@ pub struct Client {
     pub folder: &'static str,
     language: Language,
     pub codecs: &'static [Codec],
-    /// Facts that this client has no call for, by the beginning of their lines.
-    pub cannot: &'static [&'static str],
+    quirks: &'static [Quirk],
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -38,22 +37,48 @@ enum Language {
     JavaScript,
 }
 
+/// What a client does with its user's words, whatever the broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quirk {
+    /// Asked for the first offset at a time that no record has, it gives something of its own.
+    NoOffsetIsNotSaid,
+    /// An empty value is read as none.
+    EmptyIsNull,
+    /// Nothing can be noted with a commit.
+    NoNotes,
+}
+
 pub const CLIENTS: &[Client] = &[
-    Client { folder: "confluent-kafka", language: Language::Python, codecs: &ALL_CODECS, cannot: &[] },
-    Client { folder: "franz-go", language: Language::Go, codecs: &ALL_CODECS, cannot: &[] },
-    Client { folder: "java", language: Language::Java, codecs: &ALL_CODECS, cannot: &[] },
+    python("confluent-kafka"),
+    go("franz-go", &[]),
+    Client { folder: "java", language: Language::Java, codecs: &ALL_CODECS, quirks: &[] },
     Client {
         folder: "kafkajs",
         language: Language::JavaScript,
         codecs: &[Codec::None, Codec::Gzip, Codec::Snappy],
-        // It answers with the end of the partition.
-        cannot: &["after the last", "at any time of none"],
+        quirks: &[Quirk::NoOffsetIsNotSaid],
     },
-    Client { folder: "sarama", language: Language::Go, codecs: &ALL_CODECS, cannot: &[] },
-    Client { folder: "aiokafka", language: Language::Python, codecs: &ALL_CODECS, cannot: &[] },
-    Client { folder: "kafka-python-3", language: Language::Python, codecs: &ALL_CODECS, cannot: &[] },
-    Client { folder: "kafka-python-2", language: Language::Python, codecs: &ALL_CODECS, cannot: &[] },
+    go("sarama", &[]),
+    python("aiokafka"),
+    python("kafka-python-3"),
+    python("kafka-python-2"),
+    go("kafka-go", &[Quirk::EmptyIsNull]),
+    Client {
+        folder: "platformatic",
+        language: Language::JavaScript,
+        // zstd came to node with version 22.
+        codecs: &[Codec::None, Codec::Gzip, Codec::Snappy, Codec::Lz4],
+        quirks: &[Quirk::NoNotes],
+    },
 ];
+
+const fn python(folder: &'static str) -> Client {
+    Client { folder, language: Language::Python, codecs: &ALL_CODECS, quirks: &[] }
+}
+
+const fn go(folder: &'static str, quirks: &'static [Quirk]) -> Client {
+    Client { folder, language: Language::Go, codecs: &ALL_CODECS, quirks }
+}
 
 /// A client whose libraries are here.
 pub struct Program {
@@ -77,6 +102,10 @@ impl Client {
             return None;
         }
         Some(Program { client: self, installed })
+    }
+
+    pub fn has(&self, quirk: Quirk) -> bool {
+        self.quirks.contains(&quirk)
     }
 
     fn sources(&self) -> PathBuf {

@@ -51,6 +51,16 @@ fn kafka_python_2() {
     check("kafka-python-2");
 }
 
+#[test]
+fn kafka_go() {
+    check("kafka-go");
+}
+
+#[test]
+fn platformatic() {
+    check("platformatic");
+}
+
 /// The broker is killed between the two halves.
 fn check(folder: &str) {
     let client = Client::named(folder);
