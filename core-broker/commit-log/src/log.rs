@@ -243,7 +243,8 @@ impl<D: Disk> Log<D> {
         self.stop_if_failed(cut)?;
         // The cut synced the file: what is left of it is on disk.
         (self.flushed_end, self.flushed_bytes) = (offset, position);
-        self.forget_compaction_from(offset)?;
+        let forgotten = self.forget_compaction_from(offset);
+        self.stop_if_failed(forgotten)?;
         Ok(offset)
     }
 

@@ -389,17 +389,24 @@ fn open_trusting(disk: &MemDisk, log: Log<MemDisk>) -> (Log<MemDisk>, commit_log
 
 #[test]
 fn a_full_disk_stops_a_compaction_and_not_the_log() {
-    let disk = MemDisk::new();
-    let (mut log, _) = open(&disk);
-    write(&mut log, "a1 a2 b1 b2 c1 | b3 | z1", Compression::None);
-    let before = layout(&log);
-    disk.fail_write(1, 28);
-    let order = order(&log, 0);
-    let error = compact(&mut log, order.clone()).unwrap_err();
-    assert!(error.is_disk_full(), "{error}");
-    assert_eq!(layout(&log), before);
-    compact(&mut log, order).unwrap();
-    assert_eq!(layout(&log), "a2@1 c1@4 b3@5 | z1@6");
+    for (nth, what) in [(1, "the segment"), (2, "the checkpoint that allows for holes")] {
+        let disk = MemDisk::new();
+        let (mut log, _) = open(&disk);
+        write(&mut log, "a1 a2 b1 b2 c1 | b3 | z1", Compression::None);
+        let before = layout(&log);
+        disk.fail_write(nth, 28);
+        let order = order(&log, 0);
+        let error = compact(&mut log, order.clone()).unwrap_err();
+        assert!(error.is_disk_full(), "{what}: {error}");
+        assert_eq!(layout(&log), before, "{what}");
+        assert!(
+            !disk.list(dir()).unwrap().iter().any(|name| name.ends_with(".log.tmp")),
+            "{what}: no room is lost"
+        );
+        write(&mut log, "z2", Compression::None);
+        compact(&mut log, order).unwrap();
+        assert_eq!(layout(&log), "a2@1 c1@4 b3@5 | z1@6 z2@7", "{what}");
+    }
 }
 
 /// Two groups of segments, so that a crash between two swaps is among the crashes.

@@ -83,6 +83,17 @@ fn what_was_not_synced_is_when_the_log_start_moves() {
 }
 
 #[test]
+fn a_log_start_that_cannot_be_written_stops_nothing() {
+    let disk = MemDisk::new();
+    let mut log = filled(&disk);
+    disk.fail_write(1, 28);
+    assert!(log.advance_log_start(7).unwrap_err().is_disk_full());
+    assert_eq!((log.log_start(), bases(&log)), (0, vec![0, 6, 10]));
+    log.append(&batch(12, 9, 0, 1, 10)).unwrap();
+    assert_eq!(log.advance_log_start(7).unwrap(), 7);
+}
+
+#[test]
 fn epochs_before_the_log_start_are_forgotten() {
     let disk = MemDisk::new();
     let mut log = filled(&disk);

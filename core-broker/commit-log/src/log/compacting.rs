@@ -43,6 +43,15 @@ impl<D: Disk> Log<D> {
             removed.map_err(doing("removing", &rewritten.unfinished))?;
             return Ok(false);
         };
+        let cleaner = self.shared.read().cleaner;
+        if cleaner.gaps_before < rewritten.gaps_before {
+            let allowed = self.save_cleaner(Checkpoint { gaps_before: rewritten.gaps_before, ..cleaner });
+            if allowed.is_err() {
+                // Nothing has changed, and on a full disk the room is needed.
+                let _ = self.shared.disk.remove(&rewritten.unfinished);
+            }
+            allowed?;
+        }
         let installed = self.swap(rewritten, at);
         self.stop_if_failed(installed)?;
         Ok(true)
@@ -76,11 +85,7 @@ impl<D: Disk> Log<D> {
     fn swap(&mut self, rewritten: RewrittenSegment<D>, at: usize) -> Result<(), LogError> {
         let shared = Arc::clone(&self.shared);
         let Shared { disk, dir, .. } = &*shared;
-        let RewrittenSegment { sources, segment, unfinished, end, gaps_before, .. } = rewritten;
-        let cleaner = shared.read().cleaner;
-        if cleaner.gaps_before < gaps_before {
-            self.save_cleaner(Checkpoint { gaps_before, ..cleaner })?;
-        }
+        let RewrittenSegment { sources, segment, unfinished, end, .. } = rewritten;
         let successor = dir.join(successor_name(segment.base, end));
         disk.rename(&unfinished, &successor).map_err(doing("renaming", &unfinished))?;
         disk.sync_dir(dir).map_err(doing("syncing", dir))?;
@@ -102,8 +107,7 @@ impl<D: Disk> Log<D> {
     }
 
     fn save_cleaner(&mut self, cleaner: Checkpoint) -> Result<(), LogError> {
-        let saved = cleaner.save(&self.shared.disk, &self.shared.dir);
-        self.stop_if_failed(saved)?;
+        cleaner.save(&self.shared.disk, &self.shared.dir)?;
         self.shared.write().cleaner = cleaner;
         Ok(())
     }
