@@ -342,6 +342,37 @@ fn a_log_that_changed_meanwhile_keeps_its_own_segments() {
 }
 
 #[test]
+fn a_compaction_that_is_not_carried_through_counts_for_nothing() {
+    let begun = || {
+        let (mut log, _) = open(&MemDisk::new());
+        write(&mut log, "a1 a2 | a3 a4 | z1", Compression::None);
+        let compaction = log.begin_compaction(order(&log, 0));
+        (log, compaction)
+    };
+    let (mut log, compaction) = begun();
+    assert_eq!(log.finish_compaction(compaction).unwrap(), 0, "not begun");
+
+    let (mut log, mut compaction) = begun();
+    let rewritten = compaction.rewrite_next().unwrap().unwrap();
+    assert!(log.install(rewritten).unwrap());
+    assert_eq!(log.finish_compaction(compaction).unwrap(), 0, "there may be more");
+
+    let (mut log, mut compaction) = begun();
+    while compaction.rewrite_next().unwrap().is_some() {}
+    assert_eq!(log.finish_compaction(compaction).unwrap(), 0, "not installed");
+
+    let (mut log, mut compaction) = begun();
+    let rewritten = compaction.rewrite_next().unwrap().unwrap();
+    assert!(compaction.rewrite_next().unwrap().is_none());
+    log.delete_segments_before(2).unwrap();
+    assert!(!log.install(rewritten).unwrap());
+    assert_eq!(log.finish_compaction(compaction).unwrap(), 0, "one of the two segments is there as it was");
+    let order = order(&log, 0);
+    assert_eq!(compact(&mut log, order).unwrap(), 4);
+    assert_eq!(layout(&log), "a4@3 | z1@4");
+}
+
+#[test]
 fn a_cut_into_the_compacted_part_leaves_no_room_for_new_holes() {
     for (at, end, expected) in [(1, 1, ""), (3, 3, "a2@2"), (2, 2, ""), (4, 4, "a2@2"), (5, 5, "a2@2 b2@4")] {
         let disk = MemDisk::new();

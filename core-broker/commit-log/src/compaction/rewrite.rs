@@ -52,6 +52,9 @@ pub struct Compaction<D: Disk> {
     pass: Option<Pass>,
     /// How many segments are done.
     done: usize,
+    /// Those that were rewritten, and so should be in the log no longer when the compaction is finished.
+    replaced: Vec<Arc<Sealed<D::File>>>,
+    exhausted: bool,
 }
 
 /// What the log gives a compaction to work on.
@@ -93,22 +96,26 @@ enum Fate {
 
 impl<D: Disk> Compaction<D> {
     pub(crate) fn new(task: Task<D>) -> Compaction<D> {
-        Compaction { task, pass: None, done: 0 }
+        Compaction { task, pass: None, done: 0, replaced: Vec::new(), exhausted: false }
     }
 
     pub(crate) fn task(&self) -> &Task<D> {
         &self.task
     }
 
-    /// How far it has come when there is no next one: each key stands once below this.
-    pub(crate) fn reaches(&self) -> i64 {
-        self.pass.as_ref().map_or(self.task.cleaned_to, |pass| pass.end)
+    /// Each key stands once below this when all that was rewritten is installed; `None` before all is.
+    pub(crate) fn reaches(&self) -> Option<i64> {
+        self.pass.as_ref().filter(|_| self.exhausted).map(|pass| pass.end)
+    }
+
+    pub(crate) fn replaced(&self) -> &[Arc<Sealed<D::File>>] {
+        &self.replaced
     }
 
     /// Writes the next segment that is to be installed; `None` when there is no more. Long, and safe to do
     /// beside the log's writer and readers.
     pub fn rewrite_next(&mut self) -> Result<Option<RewrittenSegment<D>>, LogError> {
-        let Compaction { task, pass, done } = self;
+        let Compaction { task, pass, done, replaced, exhausted } = self;
         if pass.is_none() {
             *pass = Some(task.collect_keys()?);
         }
@@ -116,10 +123,12 @@ impl<D: Disk> Compaction<D> {
         loop {
             let group = task.next_group(*done, pass.end);
             if group.is_empty() {
+                *exhausted = true;
                 return Ok(None);
             }
             *done += group.len();
             if let Some(rewritten) = task.rewrite(group, pass)? {
+                replaced.extend_from_slice(group);
                 return Ok(Some(rewritten));
             }
         }

@@ -57,19 +57,26 @@ impl<D: Disk> Log<D> {
         Ok(true)
     }
 
-    /// All that the compaction rewrote is installed; returns the offset below which each key stands once. If it
-    /// is before the end that was ordered, there were too many keys, and the next compaction goes on there.
+    /// When there is no more to rewrite: returns the offset below which each key stands once. It is before the
+    /// end that was ordered if there were too many keys, and where it was before if not all that was rewritten
+    /// is installed; the next compaction goes on there.
     pub fn finish_compaction(&mut self, compaction: Compaction<D>) -> Result<i64, LogError> {
         self.refuse_if_stopped()?;
-        let Checkpoint { gaps_before, cleaned_to } = self.shared.read().cleaner;
-        // A cut may have brought other batches to where the compaction has been.
-        let undisturbed = self.shared.read().cuts == compaction.task().cuts;
-        if !undisturbed || compaction.reaches() <= cleaned_to {
-            return Ok(cleaned_to);
+        let (cleaner, complete) = {
+            let state = self.shared.read();
+            let is_left = |old: &_| state.sealed.iter().any(|segment| Arc::ptr_eq(segment, old));
+            // A cut may have brought other batches to where the compaction has been.
+            let undisturbed = state.cuts == compaction.task().cuts;
+            (state.cleaner, undisturbed && !compaction.replaced().iter().any(is_left))
+        };
+        match compaction.reaches().filter(|reached| complete && *reached > cleaner.cleaned_to) {
+            Some(cleaned_to) => {
+                let gaps_before = cleaner.gaps_before.max(cleaned_to);
+                self.save_cleaner(Checkpoint { gaps_before, cleaned_to })?;
+                Ok(cleaned_to)
+            }
+            None => Ok(cleaner.cleaned_to),
         }
-        let cleaned_to = compaction.reaches();
-        self.save_cleaner(Checkpoint { gaps_before: gaps_before.max(cleaned_to), cleaned_to })?;
-        Ok(cleaned_to)
     }
 
     /// Where in the list of sealed segments the sources begin.
