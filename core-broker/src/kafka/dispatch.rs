@@ -48,7 +48,7 @@ pub async fn start(shared: &Arc<Shared>, remote: SocketAddr, frame: Bytes) -> an
             Request::Produce(_) => bail!("a produce was started above"),
             Request::Fetch(request) => Response::Fetch(fetch::handle(shared, version, request).await),
             Request::ListOffsets(request) => {
-                Response::ListOffsets(list_offsets::handle(shared, request).await)
+                Response::ListOffsets(list_offsets::handle(shared, version, request).await)
             }
             Request::Metadata(request) => {
                 Response::Metadata(metadata::handle(shared, version, request).await)

@@ -1,4 +1,4 @@
-//! ListOffsets: the ends of a log, or the first record at a time or later.
+//! ListOffsets: the ends of a log, the first record at a time or later, or the record of the latest time.
 
 use std::sync::Arc;
 
@@ -7,8 +7,9 @@ use commit_log::ReadError;
 use kafka_wire::{
     ErrorCode,
     messages::list_offsets::{
-        EARLIEST_LOCAL_TIMESTAMP, EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, ListOffsetsPartition,
-        ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopicResponse,
+        EARLIEST_LOCAL_TIMESTAMP, EARLIEST_TIMESTAMP, LATEST_TIERED_TIMESTAMP, LATEST_TIMESTAMP,
+        ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
+        ListOffsetsTopicResponse, MAX_TIMESTAMP,
     },
     record_batch,
 };
@@ -22,13 +23,13 @@ use crate::{
 /// A batch of records decompresses to at most this; larger ones answer with their first offset.
 const MAX_BATCH_BYTES: usize = 64 << 20;
 
-pub async fn handle(shared: Arc<Shared>, request: ListOffsetsRequest) -> ListOffsetsResponse {
+pub async fn handle(shared: Arc<Shared>, version: i16, request: ListOffsetsRequest) -> ListOffsetsResponse {
     let mut response = ListOffsetsResponse::default();
     for topic in request.topics {
         let mut partitions = Vec::new();
         for asked in topic.partitions {
             partitions.push(match shared.partition(&topic.name, asked.partition_index) {
-                Some(partition) => answer(partition, asked).await,
+                Some(partition) => answer(partition, version, asked).await,
                 None => failed(asked.partition_index, ErrorCode::UnknownTopicOrPartition),
             });
         }
@@ -37,7 +38,11 @@ pub async fn handle(shared: Arc<Shared>, request: ListOffsetsRequest) -> ListOff
     response
 }
 
-async fn answer(partition: Partition, asked: ListOffsetsPartition) -> ListOffsetsPartitionResponse {
+async fn answer(
+    partition: Partition,
+    version: i16,
+    asked: ListOffsetsPartition,
+) -> ListOffsetsPartitionResponse {
     let view = partition.view();
     let index = asked.partition_index;
     if let Some(error) = check_epoch(LeaderEpoch(asked.current_leader_epoch), view.leader_epoch) {
@@ -45,7 +50,11 @@ async fn answer(partition: Partition, asked: ListOffsetsPartition) -> ListOffset
     }
     let found = match asked.timestamp {
         LATEST_TIMESTAMP => Ok(Some((view.high_watermark.0, -1))),
-        EARLIEST_TIMESTAMP | EARLIEST_LOCAL_TIMESTAMP => Ok(Some((view.log_start.0, -1))),
+        EARLIEST_TIMESTAMP => Ok(Some((view.log_start.0, -1))),
+        EARLIEST_LOCAL_TIMESTAMP if version >= 8 => Ok(Some((view.log_start.0, -1))),
+        MAX_TIMESTAMP if version >= 7 => blocking_lookup(&partition, newest).await,
+        // Nothing is kept anywhere but on local disks.
+        LATEST_TIERED_TIMESTAMP if version >= 9 => Ok(None),
         timestamp if timestamp >= 0 => {
             blocking_lookup(&partition, move |reader, end| first_at(reader, timestamp, end)).await
         }
@@ -82,12 +91,25 @@ fn first_at(reader: &Reader, timestamp: i64, end: Offset) -> Found {
     if found.base_offset >= end.0 {
         return Ok(None);
     }
-    let bytes = reader.read(found.base_offset, end.0, 1, true)?;
+    let record = first_record(reader, found.base_offset, end, |time| time >= timestamp)?;
+    Ok(Some(record.unwrap_or((found.base_offset, found.max_timestamp))))
+}
+
+/// The first record of the latest time (KIP-734).
+fn newest(reader: &Reader, end: Offset) -> Found {
+    let Some(found) = reader.max_timestamp(end.0)? else { return Ok(None) };
+    let record = first_record(reader, found.base_offset, end, |time| time == found.max_timestamp)?;
+    Ok(Some(record.unwrap_or((found.base_offset, found.max_timestamp))))
+}
+
+/// Offset and time of the first record of a batch whose time is wanted.
+fn first_record(reader: &Reader, base_offset: i64, end: Offset, wanted: impl Fn(i64) -> bool) -> Found {
+    // The log may begin in the middle of the batch.
+    let start = base_offset.max(reader.log_start());
+    let bytes = reader.read(start, end.0, 1, true)?;
     let records = record_batch::decode_records(bytes, MAX_BATCH_BYTES).unwrap_or_default();
-    let record = records.iter().find(|record| record.timestamp >= timestamp);
-    Ok(Some(
-        record.map_or((found.base_offset, found.max_timestamp), |record| (record.offset, record.timestamp)),
-    ))
+    let mut records = records.iter().filter(|record| record.offset >= start);
+    Ok(records.find(|record| wanted(record.timestamp)).map(|record| (record.offset, record.timestamp)))
 }
 
 fn failed(partition_index: i32, error_code: ErrorCode) -> ListOffsetsPartitionResponse {
