@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use broker_logic::{
-    cluster::{Command, Layout, Limits},
+    cluster::{ClusterImage, Command, Layout, Limits, PlanError},
     ids::{BrokerId, TopicId},
 };
 use kafka_wire::{
@@ -44,14 +44,14 @@ async fn create(shared: &Shared, topic: CreatableTopic, validate_only: bool) -> 
         Err(reason) => return failed(name, ErrorCode::InvalidReplicaAssignment, reason),
     };
     let result = if validate_only {
-        shared.image().plan(&command, &Limits::default()).map_err(ControllerError::Plan)
+        planned(&shared.image(), &command).map_err(ControllerError::Plan)
     } else {
-        shared.controller.run(command).await
+        shared.controller.run(command).await.map(|_| shared.image())
     };
-    if let Err(error) = result {
-        return failed(name, errors::controller(&error), error.to_string());
-    }
-    let image = shared.image();
+    let image = match result {
+        Ok(image) => image,
+        Err(error) => return failed(name, errors::controller(&error), error.to_string()),
+    };
     let created = image.topic(&name);
     CreatableTopicResult {
         name,
@@ -63,6 +63,16 @@ async fn create(shared: &Shared, topic: CreatableTopic, validate_only: bool) -> 
         configs: Some(Vec::new()),
         ..Default::default()
     }
+}
+
+/// The cluster as it would be: what is only validated is described as if it had been created.
+fn planned(image: &ClusterImage, command: &Command) -> Result<Arc<ClusterImage>, PlanError> {
+    let records = image.plan(command, &Limits::default())?;
+    let mut image = image.clone();
+    for record in &records {
+        image.apply(record).expect("what was planned on an image can be applied to it");
+    }
+    Ok(Arc::new(image))
 }
 
 fn command(topic: CreatableTopic) -> Result<Command, String> {
