@@ -4,15 +4,15 @@
 use std::sync::Arc;
 
 use broker_logic::{
-    cluster::is_internal_topic,
+    cluster::{Topic, is_internal_topic},
     replica::{Acks, Appended},
 };
 use bytes::Bytes;
 use kafka_wire::{
     ErrorCode,
     messages::produce::{
-        LeaderIdAndEpoch, PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse,
-        TopicProduceResponse,
+        BatchIndexAndErrorMessage, LeaderIdAndEpoch, PartitionProduceData, PartitionProduceResponse,
+        ProduceRequest, ProduceResponse, TopicProduceResponse,
     },
     record_batch::{self, BatchError, BatchHeader, Compression},
 };
@@ -37,6 +37,8 @@ const ZSTD_FROM: i16 = 7;
 /// A partition's answer, ready or on its way.
 enum Pending {
     Ready(ErrorCode, Option<String>),
+    /// Refused for these of its records, counted from 0.
+    WithoutKey(Vec<i32>),
     Submitted(Partition, oneshot::Receiver<AppendResult>),
 }
 
@@ -76,7 +78,8 @@ pub async fn start(
                 (None, _) => Pending::Ready(ErrorCode::InvalidRequiredAcks, None),
                 (_, None) => Pending::Ready(unknown, None),
                 (Some(acks), Some(partition)) => {
-                    submit(&shared, partition, data, version, acks, deadline_ms).await
+                    let is_compacted = found.is_some_and(is_compacted);
+                    submit(&shared, partition, is_compacted, data, version, acks, deadline_ms).await
                 }
             };
             partitions.push((index, pending));
@@ -107,6 +110,7 @@ pub async fn start(
 async fn submit(
     shared: &Shared,
     partition: Partition,
+    is_compacted: bool,
     data: PartitionProduceData,
     version: i16,
     acks: Acks,
@@ -116,6 +120,10 @@ async fn submit(
     match check(&batch, version, shared.config.broker.message_max.0 as usize) {
         Err((code, message)) => Pending::Ready(code, Some(message)),
         Ok(header) => {
+            let unkeyed = if is_compacted { without_key(&batch) } else { Vec::new() };
+            if !unkeyed.is_empty() {
+                return Pending::WithoutKey(unkeyed);
+            }
             let answer = partition.submit(header, batch, acks, deadline_ms).await;
             Pending::Submitted(partition, answer)
         }
@@ -166,6 +174,19 @@ fn check(batch: &Bytes, version: i16, message_max: usize) -> Result<BatchHeader,
     Ok(header)
 }
 
+fn is_compacted(topic: &Topic) -> bool {
+    topic
+        .config("cleanup.policy")
+        .is_some_and(|policies| policies.split(',').any(|it| it.trim() == "compact"))
+}
+
+/// Compaction keeps the last record of each key; one without a key could never be kept.
+fn without_key(batch: &Bytes) -> Vec<i32> {
+    let records = record_batch::decode_records(batch.clone(), MAX_DECOMPRESSED_BYTES).unwrap_or_default();
+    let numbered = (0..).zip(&records);
+    numbered.filter(|(_, record)| record.key.is_none()).map(|(number, _)| number).collect()
+}
+
 async fn answer(shared: &Shared, index: i32, pending: Pending) -> PartitionProduceResponse {
     let failed = |error_code, error_message| PartitionProduceResponse {
         index,
@@ -176,6 +197,17 @@ async fn answer(shared: &Shared, index: i32, pending: Pending) -> PartitionProdu
     };
     match pending {
         Pending::Ready(code, message) => failed(code, message),
+        Pending::WithoutKey(records) => {
+            let message = "a compacted topic takes no record without a key";
+            let error = |batch_index| BatchIndexAndErrorMessage {
+                batch_index,
+                batch_index_error_message: Some(message.into()),
+            };
+            PartitionProduceResponse {
+                record_errors: records.into_iter().map(error).collect(),
+                ..failed(ErrorCode::InvalidRecord, Some(message.into()))
+            }
+        }
         Pending::Submitted(partition, receiver) => match answered(receiver).await {
             Ok(Appended { base_offset, log_start, .. }) => PartitionProduceResponse {
                 index,
