@@ -32,7 +32,7 @@ pub struct Shared {
     pub controller: Controller,
     pub producer_ids: ProducerIds,
     pub groups: Groups,
-    /// In shares of [`kafka::SHARE_BYTES`].
+    /// In shares of `kafka::SHARE_BYTES`.
     pub request_memory: Arc<Semaphore>,
 }
 
