@@ -30,6 +30,10 @@ class Program {
             return;
         }
         long time = Long.parseLong(args[3]);
+        if (args[0].equals("details")) {
+            details(prefix + "details", time);
+            return;
+        }
         topics(prefix, letters, work);
         var codecs = List.of("none", "gzip", "snappy", "lz4", "zstd");
         for (int number = 0; number < codecs.size(); number++)
@@ -175,6 +179,53 @@ class Program {
                 .collect(Collectors.toMap(it -> it, it -> new OffsetAndMetadata(10, "noted"))));
         committed(members.get(0), topic);
         members.forEach(Consumer::close);
+    }
+
+    // What other brokers were found to answer differently.
+    static void details(String topic, long time) throws Exception {
+        try (var admin = Admin.create(Map.of("bootstrap.servers", bootstrap)); var producer = producer("gzip")) {
+            var compacted = new NewTopic(topic, 3, (short) 1).configs(Map.of("cleanup.policy", "compact"));
+            var planned = admin.createTopics(List.of(compacted), new CreateTopicsOptions().validateOnly(true));
+            System.out.println("validated: " + planned.numPartitions(topic).get() + "/" + planned.replicationFactor(topic).get());
+            admin.createTopics(List.of(compacted)).all().get();
+            for (var name : List.of("a b", ".", "x".repeat(250), "x.y", "x_y"))
+                System.out.println("create " + name.substring(0, Math.min(3, name.length())) + ": " + refusal(admin.createTopics(List.of(new NewTopic(name, 1, (short) 1))).all()));
+            for (var config : List.of("nonsense=1", "retention.ms=x", "cleanup.policy=x")) {
+                var wrong = new NewTopic(topic + "-wrong", 1, (short) 1).configs(Map.of(config.split("=")[0], config.split("=")[1]));
+                System.out.println("create with " + config + ": " + refusal(admin.createTopics(List.of(wrong)).all()));
+            }
+            for (var replicas : List.of(List.of(7), List.of(1, 1)))
+                System.out.println("create on " + replicas + ": "
+                    + refusal(admin.createTopics(List.of(new NewTopic(topic + "-wrong", Map.of(0, replicas)))).all()));
+
+            var partition = new TopicPartition(topic, 0);
+            System.out.println("latest time of none: " + offset(admin, partition, OffsetSpec.maxTimestamp()));
+            for (long since : new long[] {0, 2000, 1000, 2000})
+                producer.send(new ProducerRecord<>(topic, 0, time + since, "k", "v"));
+            producer.flush();
+            System.out.println("latest time: " + offset(admin, partition, OffsetSpec.maxTimestamp()));
+            System.out.println("earliest on disk: " + offset(admin, partition, OffsetSpec.earliestLocal()));
+            System.out.println("tiered: " + offset(admin, partition, OffsetSpec.latestTiered()));
+            System.out.println("without key: " + refusal(producer.send(new ProducerRecord<>(topic, 0, null, "v"))));
+            System.out.println("ahead of time: " + refusal(producer.send(new ProducerRecord<>(topic, 0, time + 3 * 3_600_000, "k", "v"))));
+            System.out.println("noted too much: " + refusal(admin.alterConsumerGroupOffsets(topic + "-group",
+                Map.of(partition, new OffsetAndMetadata(1, "x".repeat(5000)))).all()));
+        }
+    }
+
+    static Object offset(Admin admin, TopicPartition partition, OffsetSpec spec) throws Exception {
+        var found = admin.listOffsets(Map.of(partition, spec)).all().get().get(partition);
+        return found.offset() + found.leaderEpoch().map(epoch -> " in epoch " + epoch).orElse("");
+    }
+
+    // Kafka's code of the error that a request ends with.
+    static Object refusal(java.util.concurrent.Future<?> request) throws Exception {
+        try {
+            request.get();
+            return "none";
+        } catch (ExecutionException refused) {
+            return Errors.forException(refused.getCause());
+        }
     }
 
     static void after(String topic) {

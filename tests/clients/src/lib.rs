@@ -4,7 +4,8 @@
 //! `PROGRAM before BOOTSTRAP PREFIX TIME_MS` creates `PREFIX-letters` and `PREFIX-work`, produces in every
 //! compression, reads by beginning, offset and time, and lets a group of two read and commit.
 //! `PROGRAM after BOOTSTRAP PREFIX` comes when the broker was killed and started again. `transcript` has
-//! the facts that both must say; Apache Kafka is asked the same in the same words.
+//! the facts that both must say; Apache Kafka is asked the same in the same words. Java's program has a
+//! third half, `details`: refusals and special offsets.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // processes, files, clocks
 
 mod apache_kafka;

@@ -10,7 +10,32 @@ const RECORDS: usize = 5;
 /// The record whose offset and time are asked for: in the middle of the second batch.
 const MIDDLE: usize = 7;
 
+/// Where brokers are known to differ: what kafka-clients say of Apache Kafka 4.3.
+const DETAILS: &str = "\
+validated: 3/1
+create a b: INVALID_TOPIC_EXCEPTION
+create .: INVALID_TOPIC_EXCEPTION
+create xxx: INVALID_TOPIC_EXCEPTION
+create x.y: none
+create x_y: INVALID_TOPIC_EXCEPTION
+create with nonsense=1: INVALID_CONFIG
+create with retention.ms=x: INVALID_CONFIG
+create with cleanup.policy=x: INVALID_CONFIG
+create on [7]: INVALID_REPLICA_ASSIGNMENT
+create on [1, 1]: INVALID_REPLICA_ASSIGNMENT
+latest time of none: -1
+latest time: 1 in epoch 0
+earliest on disk: 0 in epoch 0
+tiered: -1
+without key: INVALID_RECORD
+ahead of time: INVALID_TIMESTAMP
+noted too much: OFFSET_METADATA_TOO_LARGE";
+
 impl Client {
+    pub fn check_details(&self, said: &str) -> Result<()> {
+        self.check(DETAILS.lines().map(str::to_owned).collect(), said)
+    }
+
     /// Topics, records, positions and a group, on a fresh broker with one node, whose id is 1.
     pub fn check_before(&self, said: &str) -> Result<()> {
         let letters: Vec<String> = self.codecs.iter().flat_map(|codec| self.letters_in(*codec)).collect();

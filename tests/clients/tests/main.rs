@@ -61,6 +61,17 @@ fn platformatic() {
     check("platformatic");
 }
 
+#[test]
+fn java_finds_the_details_of_apache_kafka() {
+    let client = Client::named("java");
+    let Some(program) = client.program() else { return };
+    scene(|scene| {
+        let mut broker = scene.broker()?;
+        client.check_details(&program.run(&["details", &scene.bootstrap(), "java", &an_hour_ago()?])?)?;
+        broker.stop()
+    });
+}
+
 /// The broker is killed between the two halves.
 fn check(folder: &str) {
     let client = Client::named(folder);
@@ -87,6 +98,10 @@ fn apache_kafka_gives_the_same_answers() -> Result<()> {
     each(&programs, |client, program| {
         client.check_before(&program.run(&["before", &bootstrap, client.folder, &an_hour_ago()?])?)
     })?;
+    for (client, program) in programs.iter().filter(|(client, _)| client.folder == "java") {
+        let said = program.run(&["details", &bootstrap, client.folder, &an_hour_ago()?])?;
+        client.check_details(&said).context("Apache Kafka")?;
+    }
     apache_kafka.restart()?;
     each(&programs, |client, program| {
         client.check_after(&program.run(&["after", &bootstrap, client.folder])?)
