@@ -4,7 +4,7 @@ use std::{fs::File, path::Path, sync::Arc};
 
 use anyhow::{Context, bail};
 use broker_logic::{
-    cluster::{ClusterImage, Command, Endpoint, Layout, Limits},
+    cluster::{ClusterImage, Command, Configs, Endpoint, Layout, Limits, StaticConfigs, TopicSettings},
     ids::{BrokerId, TopicId, TopicPartition},
 };
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
@@ -28,6 +28,8 @@ pub struct Shared {
     pub cluster_id: String,
     pub me: BrokerId,
     pub image: watch::Receiver<Arc<ClusterImage>>,
+    /// What the config says otherwise than the defaults, under Kafka's names.
+    pub static_configs: Arc<StaticConfigs>,
     pub partitions: Partitions,
     pub controller: Controller,
     pub producer_ids: ProducerIds,
@@ -39,6 +41,13 @@ pub struct Shared {
 impl Shared {
     pub fn image(&self) -> Arc<ClusterImage> {
         self.image.borrow().clone()
+    }
+
+    /// What is in force for a topic.
+    pub fn topic_settings(&self, topic: &str) -> Option<TopicSettings> {
+        let image = self.image();
+        let topic = image.topic(topic)?;
+        Some(Configs::new(&image, self.me, &self.static_configs).topic_settings(topic))
     }
 
     pub fn topic_partitions(&self, topic: &str) -> Option<u32> {
@@ -81,12 +90,13 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         listeners.iter().map(|listener| endpoint(&listener.advertised)).collect::<Result<_, _>>()?;
     let edge = edge::bind(&config.edge)?;
 
+    let static_configs = Arc::new(config.kafka_names());
     let log_writer = writer::start(me);
     let partitions = Partitions::default();
     let host = Host {
         me,
         logs: data.join("logs"),
-        segment_bytes: config.broker.segment_bytes.0,
+        static_configs: static_configs.clone(),
         partitions: partitions.clone(),
         writer: log_writer.clone(),
     };
@@ -105,6 +115,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         cluster_id,
         me,
         image,
+        static_configs,
         partitions,
         controller,
         producer_ids,

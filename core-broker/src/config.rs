@@ -1,6 +1,7 @@
 //! What a broker can be told: file, then environment, then flag. Each default carries its reason.
 
 mod allowed;
+mod kafka_names;
 
 use std::{
     net::SocketAddr,

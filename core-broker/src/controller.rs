@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, bail};
 use broker_logic::{
-    cluster::{ClusterImage, Command, Limits, PartitionRecord, PlanError, Record},
+    cluster::{ClusterImage, Command, Configs, Limits, PartitionRecord, PlanError, Record, StaticConfigs},
     ids::{BrokerId, TopicPartition},
 };
 use commit_log::{Log, LogConfig, RealDisk};
@@ -54,7 +54,7 @@ impl Controller {
 pub struct Host {
     pub me: BrokerId,
     pub logs: std::path::PathBuf,
-    pub segment_bytes: u64,
+    pub static_configs: Arc<StaticConfigs>,
     pub partitions: Partitions,
     pub writer: mpsc::Sender<writer::Command>,
 }
@@ -195,13 +195,14 @@ impl Host {
         if self.partitions.get(&id).is_some() {
             return Ok(());
         }
+        let settings = Configs::new(image, self.me, &self.static_configs).topic_settings(topic);
         let open = OpenPartition {
             topic_id: topic.topic_id,
             folder: self.logs.join(id.to_string()),
-            segment_bytes: self.segment_bytes,
+            segment_bytes: settings.segment_bytes,
             leader_epoch: state.leader_epoch,
             in_sync: state.isr.clone(),
-            min_in_sync: topic.config_number("min.insync.replicas").unwrap_or(1).max(1) as usize,
+            min_in_sync: settings.min_insync_replicas,
             id: id.clone(),
         };
         let (answer, opened) = oneshot::channel();

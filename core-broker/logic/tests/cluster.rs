@@ -25,7 +25,7 @@ fn create(name: &str, id: u128, partitions: i32, factor: i16) -> Command {
 }
 
 fn set_config(name: &str, key: &str, value: Option<&str>) -> Command {
-    Command::SetTopicConfig { name: name.into(), key: key.into(), value: value.map(Into::into) }
+    Command::AlterTopicConfigs { name: name.into(), changes: vec![(key.into(), value.map(Into::into))] }
 }
 
 /// Plans, sends the records through their bytes, applies them.
@@ -80,7 +80,7 @@ fn what_cannot_be_is_refused_with_a_sentence() {
             Command::CreatePartitions { name: "a.b".into(), total: 2, assignments: None },
             "the topic has 2 partitions; 2 would not be an increase",
         ),
-        (set_config("a.b", "retention", Some("1")), "unknown topic config name: retention"),
+        (set_config("a.b", "retention", Some("1")), "Unknown topic config name: retention"),
         (Command::AllocateProducerIds { broker: BrokerId(2) }, "broker 2 is not registered"),
     ] {
         assert_eq!(refusal(&image, command), reason);
@@ -146,17 +146,6 @@ fn a_topic_that_is_created_again_is_another_one() {
 }
 
 #[test]
-fn a_config_has_the_topics_value_or_the_default() {
-    let mut image = image(&[register(1, 1), create("t", 1, 1, 1)]);
-    let retention = |image: &ClusterImage| image.topic("t").expect("there").config_number("retention.ms");
-    assert_eq!(retention(&image), Some(604_800_000));
-    run(&mut image, &set_config("t", "retention.ms", Some("1000"))).expect("accepted");
-    assert_eq!(retention(&image), Some(1_000));
-    run(&mut image, &set_config("t", "retention.ms", None)).expect("accepted");
-    assert_eq!(retention(&image), Some(604_800_000));
-}
-
-#[test]
 fn producer_ids_are_given_once_and_never_again() {
     let mut image = image(&[register(1, 1)]);
     let allocate = Command::AllocateProducerIds { broker: BrokerId(1) };
@@ -195,6 +184,8 @@ fn records_have_the_bytes_they_always_had() {
     let set = Record::TopicConfig { topic_id, key: "k".into(), value: Some("v".into()) };
     let unset = Record::TopicConfig { topic_id, key: "k".into(), value: None };
     let block = Record::ProducerIdBlock { broker: BrokerId(1), first: ProducerId(2000), count: 1000 };
+    let all_brokers = Record::BrokerConfig { broker: None, key: "k".into(), value: Some("v".into()) };
+    let one_broker = Record::BrokerConfig { broker: Some(BrokerId(1)), key: "k".into(), value: None };
     for (record, golden) in [
         (Record::Cluster { cluster_id: "lh".into() }, "0101 0002 6c68".to_owned()),
         (
@@ -214,6 +205,8 @@ fn records_have_the_bytes_they_always_had() {
         ),
         (set, format!("0601 {id} 0001 6b 0001 76")),
         (unset, format!("0601 {id} 0001 6b ffff")),
+        (all_brokers, "0801 ffffffff 0001 6b 0001 76".to_owned()),
+        (one_broker, "0801 00000001 0001 6b ffff".to_owned()),
         (block, "0701 00000001 00000000000007d0 000003e8".to_owned()),
     ] {
         let hex: String = record.encode().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -246,6 +239,10 @@ fn any_command() -> impl Strategy<Value = Command> {
             "retention.ms",
             value.as_deref()
         )),
+        (proptest::option::of(0..3i32), proptest::option::of("[0-9]{1,3}")).prop_map(|(broker, value)| {
+            let changes = vec![("log.retention.ms".to_owned(), value)];
+            Command::AlterBrokerConfigs { broker: broker.map(BrokerId), changes }
+        }),
         (0..3i32).prop_map(|id| Command::AllocateProducerIds { broker: BrokerId(id) }),
     ]
 }

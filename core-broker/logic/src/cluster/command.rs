@@ -3,8 +3,8 @@
 use thiserror::Error;
 use uuid::Uuid;
 
+use super::configs::ConfigError;
 use super::record::Endpoint;
-use super::topic_config::TopicConfigError;
 use super::topic_name::TopicNameError;
 use crate::ids::{BrokerId, TopicId};
 
@@ -37,11 +37,15 @@ pub enum Command {
         total: i32,
         assignments: Option<Vec<Vec<BrokerId>>>,
     },
-    /// `value: None` returns the key to its default.
-    SetTopicConfig {
+    /// All of the changes or none; a value of `None` returns the key to its default.
+    AlterTopicConfigs {
         name: String,
-        key: String,
-        value: Option<String>,
+        changes: Vec<(String, Option<String>)>,
+    },
+    /// As for a topic; `broker: None` is for all brokers.
+    AlterBrokerConfigs {
+        broker: Option<BrokerId>,
+        changes: Vec<(String, Option<String>)>,
     },
     /// The block is in the record: `Record::ProducerIdBlock`.
     AllocateProducerIds {
@@ -113,7 +117,7 @@ pub enum PlanError {
     #[error("invalid replica assignment: {reason}")]
     InvalidAssignment { reason: String },
     #[error(transparent)]
-    InvalidConfig(#[from] TopicConfigError),
+    InvalidConfig(#[from] ConfigError),
     #[error("all producer ids have been given away")]
     ProducerIdsExhausted,
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::record::{BrokerRecord, PartitionRecord, PartitionState, Record};
-use super::topic_config::topic_config;
 use crate::ids::{BrokerEpoch, BrokerId, PartitionIndex, ProducerId, TopicId};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +17,8 @@ pub struct ClusterImage {
     topic_ids: BTreeMap<Arc<str>, TopicId>,
     partition_count: usize,
     next_producer_id: ProducerId,
+    /// Set while running; `None` is for all brokers.
+    broker_configs: BTreeMap<Option<BrokerId>, BTreeMap<String, String>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +92,21 @@ impl ClusterImage {
         self.next_producer_id
     }
 
+    /// What was set while running for one broker, or for all (`None`).
+    pub fn broker_configs(&self, broker: Option<BrokerId>) -> impl Iterator<Item = (&str, &str)> {
+        let configs = self.broker_configs.get(&broker).into_iter().flatten();
+        configs.map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    pub fn broker_config(&self, broker: Option<BrokerId>, key: &str) -> Option<&str> {
+        self.broker_configs.get(&broker)?.get(key).map(String::as_str)
+    }
+
+    /// Brokers that have configs of their own, `None` if there are some for all.
+    pub fn configured_brokers(&self) -> impl Iterator<Item = Option<BrokerId>> {
+        self.broker_configs.keys().copied()
+    }
+
     pub(super) fn last_broker_epoch(&self) -> BrokerEpoch {
         self.last_broker_epoch
     }
@@ -107,11 +123,12 @@ impl ClusterImage {
             Record::RemoveTopic { topic_id } => self.apply_remove_topic(*topic_id)?,
             Record::Partition(partition) => self.apply_partition(partition)?,
             Record::TopicConfig { topic_id, key, value } => {
-                let configs = &mut self.topic_mut(*topic_id)?.configs;
-                match value {
-                    Some(value) => configs.insert(key.clone(), value.clone()),
-                    None => configs.remove(key),
-                };
+                set(&mut self.topic_mut(*topic_id)?.configs, key, value.as_deref());
+            }
+            Record::BrokerConfig { broker, key, value } => {
+                let configs = self.broker_configs.entry(*broker).or_default();
+                set(configs, key, value.as_deref());
+                self.broker_configs.retain(|_, configs| !configs.is_empty());
             }
             Record::ProducerIdBlock { first, count, .. } => self.apply_producer_ids(*first, *count)?,
         }
@@ -188,6 +205,13 @@ impl ClusterImage {
                 value: Some(value.to_owned()),
             }));
         }
+        for (broker, configs) in &self.broker_configs {
+            records.extend(configs.iter().map(|(key, value)| Record::BrokerConfig {
+                broker: *broker,
+                key: key.clone(),
+                value: Some(value.clone()),
+            }));
+        }
         if self.next_producer_id > ProducerId(0) {
             // An empty block moves the counter and belongs to nobody.
             let first = self.next_producer_id;
@@ -216,13 +240,15 @@ impl Topic {
         self.configs.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// The topic's own value, else the default; `None` for a name that is no config.
+    /// The topic's own value; what is in force otherwise, [`super::Configs`] says.
     pub fn config(&self, key: &str) -> Option<&str> {
-        self.configs.get(key).map(String::as_str).or_else(|| topic_config(key).map(|config| config.default))
+        self.configs.get(key).map(String::as_str)
     }
+}
 
-    /// As [`Topic::config`], for those that are numbers.
-    pub fn config_number(&self, key: &str) -> Option<i64> {
-        self.config(key)?.parse().ok()
-    }
+fn set(configs: &mut BTreeMap<String, String>, key: &str, value: Option<&str>) {
+    match value {
+        Some(value) => configs.insert(key.to_owned(), value.to_owned()),
+        None => configs.remove(key),
+    };
 }

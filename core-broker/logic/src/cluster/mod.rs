@@ -5,20 +5,22 @@
 //! records, so the image after a crash is the image before it.
 
 mod command;
+mod configs;
 mod image;
 mod placement;
 mod plan;
 mod record;
 mod record_codec;
-mod topic_config;
 mod topic_name;
 
 pub use command::{Command, Layout, Limits, PlanError};
+pub use configs::{
+    BROKER_CONFIGS, BrokerConfig, CleanupPolicy, ConfigError, Configs, Effective, Source, StaticConfigs,
+    Synonym, TOPIC_CONFIGS, TimestampType, TopicConfig, TopicSettings, Update, Values, broker_config,
+    topic_config, validate_topic_config,
+};
 pub use image::{ApplyError, ClusterImage, Topic};
 pub use plan::PRODUCER_ID_BLOCK;
 pub use record::{BrokerRecord, Endpoint, PartitionRecord, PartitionState, Record};
 pub use record_codec::RecordError;
-pub use topic_config::{
-    TOPIC_CONFIGS, TopicConfig, TopicConfigError, Values, topic_config, validate_topic_config,
-};
 pub use topic_name::{TopicNameError, is_internal_topic, names_collide, validate_topic_name};

@@ -4,10 +4,10 @@
 use uuid::Uuid;
 
 use super::command::{Command, Layout, Limits, PlanError};
+use super::configs::{check_broker_changes, check_topic_changes};
 use super::image::{ClusterImage, Topic};
 use super::placement::{check_assignments, new_partition, place};
 use super::record::{BrokerRecord, Endpoint, PartitionRecord, PartitionState, Record};
-use super::topic_config::validate_topic_config;
 use super::topic_name::{names_collide, validate_topic_name};
 use crate::fields::fits;
 use crate::ids::{BrokerId, PartitionIndex, ProducerId, TopicId};
@@ -32,10 +32,8 @@ impl ClusterImage {
             Command::CreatePartitions { name, total, assignments } => {
                 self.plan_create_partitions(name, *total, assignments.as_deref(), limits)
             }
-            Command::SetTopicConfig { name, key, value } => {
-                let topic_id = self.existing_topic(name)?.topic_id;
-                Ok(vec![config_record(topic_id, key, value.as_deref())?])
-            }
+            Command::AlterTopicConfigs { name, changes } => self.plan_topic_configs(name, changes),
+            Command::AlterBrokerConfigs { broker, changes } => self.plan_broker_configs(*broker, changes),
             Command::AllocateProducerIds { broker } => self.plan_producer_ids(*broker),
         }
     }
@@ -119,10 +117,42 @@ impl ClusterImage {
         let assignments = self.lay_out(layout, limits)?;
         let mut records = vec![Record::Topic { name: name.to_owned(), topic_id }];
         records.extend(new_partitions(topic_id, 0, assignments));
-        for (key, value) in configs {
-            records.push(config_record(topic_id, key, value.as_deref())?);
-        }
+        check_lengths(configs)?;
+        check_topic_changes(std::iter::empty(), configs)?;
+        records.extend(configs.iter().map(|(key, value)| topic_config_record(topic_id, key, value)));
         Ok(records)
+    }
+
+    fn plan_topic_configs(
+        &self,
+        name: &str,
+        changes: &[(String, Option<String>)],
+    ) -> Result<Vec<Record>, PlanError> {
+        let topic = self.existing_topic(name)?;
+        check_lengths(changes)?;
+        check_topic_changes(topic.configs(), changes)?;
+        let changed = changes.iter().filter(|(key, value)| topic.config(key) != value.as_deref());
+        Ok(changed.map(|(key, value)| topic_config_record(topic.topic_id, key, value)).collect())
+    }
+
+    fn plan_broker_configs(
+        &self,
+        broker: Option<BrokerId>,
+        changes: &[(String, Option<String>)],
+    ) -> Result<Vec<Record>, PlanError> {
+        if let Some(unknown) = broker.filter(|broker| self.broker(*broker).is_none()) {
+            return Err(PlanError::UnknownBroker { broker: unknown });
+        }
+        check_lengths(changes)?;
+        check_broker_changes(changes)?;
+        let changed =
+            changes.iter().filter(|(key, value)| self.broker_config(broker, key) != value.as_deref());
+        let record = |(key, value): &(String, Option<String>)| Record::BrokerConfig {
+            broker,
+            key: key.clone(),
+            value: value.clone(),
+        };
+        Ok(changed.map(record).collect())
     }
 
     fn lay_out(&self, layout: &Layout, limits: &Limits) -> Result<Vec<Vec<BrokerId>>, PlanError> {
@@ -214,14 +244,16 @@ fn new_partitions(
     })
 }
 
-fn config_record(topic_id: TopicId, key: &str, value: Option<&str>) -> Result<Record, PlanError> {
-    check_length("a config's name", key)?;
-    // Taking back a config that no longer exists is how one is rid of it.
-    if let Some(value) = value {
-        check_length("a config's value", value)?;
-        validate_topic_config(key, value)?;
+fn topic_config_record(topic_id: TopicId, key: &str, value: &Option<String>) -> Record {
+    Record::TopicConfig { topic_id, key: key.to_owned(), value: value.clone() }
+}
+
+fn check_lengths(configs: &[(String, Option<String>)]) -> Result<(), PlanError> {
+    for (key, value) in configs {
+        check_length("a config's name", key)?;
+        check_length("a config's value", value.as_deref().unwrap_or_default())?;
     }
-    Ok(Record::TopicConfig { topic_id, key: key.to_owned(), value: value.map(str::to_owned) })
+    Ok(())
 }
 
 fn check_length(what: &'static str, text: &str) -> Result<(), PlanError> {

@@ -24,6 +24,12 @@ pub enum Record {
         key: String,
         value: Option<String>,
     },
+    /// `broker: None` is for all brokers, `value: None` returns the key to its default.
+    BrokerConfig {
+        broker: Option<BrokerId>,
+        key: String,
+        value: Option<String>,
+    },
     /// `count` producer ids from `first` on belong to `broker`, for ever.
     ProducerIdBlock {
         broker: BrokerId,

@@ -12,6 +12,7 @@
 //!                    leader i32 (-1 none) | leader_epoch i32 | partition_epoch i32 | recovering u8
 //! 6 TopicConfig      topic_id 16 B | key str | value nullable str
 //! 7 ProducerIdBlock  broker i32 | first i64 | count i32
+//! 8 BrokerConfig     broker i32 (-1 all) | key str | value nullable str
 //!
 //! str = length i16 | UTF-8          nullable str: length -1 is none
 //! ```
@@ -31,9 +32,11 @@ const REMOVE_TOPIC: u8 = 4;
 const PARTITION: u8 = 5;
 const TOPIC_CONFIG: u8 = 6;
 const PRODUCER_ID_BLOCK: u8 = 7;
+const BROKER_CONFIG: u8 = 8;
 
 const VERSION: u8 = 1;
 const NO_LEADER: i32 = -1;
+const ALL_BROKERS: i32 = -1;
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RecordError {
@@ -69,6 +72,11 @@ impl Record {
                 out.put_i64(first.0);
                 out.put_i32(*count);
             }
+            Record::BrokerConfig { broker, key, value } => {
+                out.put_i32(broker.map_or(ALL_BROKERS, |broker| broker.0));
+                put_string(&mut out, key);
+                put_nullable_string(&mut out, value.as_deref());
+            }
         }
         out.freeze()
     }
@@ -77,7 +85,7 @@ impl Record {
         let mut reader = Reader::new(bytes);
         let kind = reader.u8("kind")?;
         let version = reader.u8("version")?;
-        if !(CLUSTER..=PRODUCER_ID_BLOCK).contains(&kind) {
+        if !(CLUSTER..=BROKER_CONFIG).contains(&kind) {
             return Err(RecordError::UnknownKind { kind });
         }
         if version != VERSION {
@@ -97,6 +105,7 @@ impl Record {
             Record::Partition(_) => PARTITION,
             Record::TopicConfig { .. } => TOPIC_CONFIG,
             Record::ProducerIdBlock { .. } => PRODUCER_ID_BLOCK,
+            Record::BrokerConfig { .. } => BROKER_CONFIG,
         }
     }
 }
@@ -117,6 +126,11 @@ fn read_body(kind: u8, reader: &mut Reader) -> Result<Record, RecordError> {
             broker: BrokerId(reader.i32("broker")?),
             first: ProducerId(reader.i64("first")?),
             count: reader.i32("count")?,
+        },
+        BROKER_CONFIG => Record::BrokerConfig {
+            broker: Some(reader.i32("broker")?).filter(|id| *id != ALL_BROKERS).map(BrokerId),
+            key: reader.string("key")?,
+            value: reader.nullable_string("value")?,
         },
         kind => return Err(RecordError::UnknownKind { kind }),
     })
