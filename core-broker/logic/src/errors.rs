@@ -36,23 +36,27 @@ impl From<&PlanError> for ErrorCode {
     fn from(error: &PlanError) -> ErrorCode {
         match error {
             PlanError::OtherCluster { .. } => ErrorCode::InconsistentClusterId,
-            PlanError::TooLong { .. } | PlanError::NoEndpoint => ErrorCode::InvalidRequest,
+            PlanError::TooLong { .. } | PlanError::NoEndpoint | PlanError::InvalidBrokerConfig(_) => {
+                ErrorCode::InvalidRequest
+            }
             PlanError::UnknownBroker { .. } => ErrorCode::BrokerIdNotRegistered,
             PlanError::InvalidTopicName(_) | PlanError::TopicNameCollides { .. } => {
                 ErrorCode::InvalidTopicException
             }
             PlanError::TopicExists { .. } => ErrorCode::TopicAlreadyExists,
             PlanError::UnknownTopic { .. } => ErrorCode::UnknownTopicOrPartition,
-            PlanError::InvalidPartitions { .. } | PlanError::NotAnIncrease { .. } => {
-                ErrorCode::InvalidPartitions
-            }
+            PlanError::InvalidPartitions
+            | PlanError::SamePartitions { .. }
+            | PlanError::NotAnIncrease { .. } => ErrorCode::InvalidPartitions,
             // Kafka's own answer to a limit that a broker sets.
             PlanError::TooManyPartitionsInTopic { .. } | PlanError::TooManyPartitionsInCluster { .. } => {
                 ErrorCode::PolicyViolation
             }
-            PlanError::InvalidReplicationFactor { .. } => ErrorCode::InvalidReplicationFactor,
+            PlanError::InvalidReplicationFactor | PlanError::TooFewBrokers { .. } => {
+                ErrorCode::InvalidReplicationFactor
+            }
             PlanError::InvalidAssignment { .. } => ErrorCode::InvalidReplicaAssignment,
-            PlanError::InvalidConfig(_) => ErrorCode::InvalidConfig,
+            PlanError::InvalidConfig(_) | PlanError::NullConfigs { .. } => ErrorCode::InvalidConfig,
             PlanError::TopicIdInUse { .. } | PlanError::ProducerIdsExhausted => ErrorCode::UnknownServerError,
         }
     }

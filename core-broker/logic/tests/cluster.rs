@@ -1,6 +1,8 @@
 //! The cluster image: what commands become, what is refused, and that records rebuild the image.
 
-use broker_logic::cluster::{ClusterImage, Command, Endpoint, Layout, Limits, PlanError, Record};
+use broker_logic::cluster::{
+    ClusterImage, Command, ConfigResource, Endpoint, Layout, Limits, Operation, PlanError, Record,
+};
 use broker_logic::ids::{BrokerId, LeaderEpoch, PartitionIndex, ProducerId, TopicId};
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -25,7 +27,9 @@ fn create(name: &str, id: u128, partitions: i32, factor: i16) -> Command {
 }
 
 fn set_config(name: &str, key: &str, value: Option<&str>) -> Command {
-    Command::AlterTopicConfigs { name: name.into(), changes: vec![(key.into(), value.map(Into::into))] }
+    let operation = value.map_or(Operation::Unset, |value| Operation::Set(value.into()));
+    let operations = vec![(key.into(), operation)];
+    Command::AlterConfigs { resource: ConfigResource::Topic(name.into()), operations, replace: false }
 }
 
 /// Plans, sends the records through their bytes, applies them.
@@ -68,17 +72,24 @@ fn a_created_topic_is_found_by_name_and_by_id() {
 fn what_cannot_be_is_refused_with_a_sentence() {
     let image = image(&[register(1, 1), create("a.b", 7, 2, 1)]);
     for (command, reason) in [
-        (create("a.b", 8, 1, 1), "topic 'a.b' already exists"),
-        (create("a_b", 8, 1, 1), "topic 'a_b' collides with existing topic: a.b"),
+        (create("a.b", 8, 1, 1), "Topic 'a.b' already exists."),
+        (create("a_b", 8, 1, 1), "Topic 'a_b' collides with existing topic: a.b"),
         (create("c", 7, 1, 1), "the topic id 00000000-0000-0000-0000-000000000007 is in use or zero"),
-        (create("c", 8, 0, 1), "the number of partitions must be greater than 0, not 0"),
+        (create("c", 8, 0, 1), "Number of partitions was set to an invalid non-positive value."),
         (create("c", 8, 1_001, 1), "1001 partitions in one topic, 1000 are allowed"),
-        (create("c", 8, 1, 2), "replication factor 2 with 1 registered broker(s)"),
-        (create("c", 8, 1, 0), "replication factor 0 with 1 registered broker(s)"),
-        (Command::DeleteTopic { name: "c".into() }, "there is no topic 'c'"),
+        (
+            create("c", 8, 1, 2),
+            "Unable to replicate the partition 2 time(s): The target replication factor of 2 cannot be reached because only 1 broker(s) are registered.",
+        ),
+        (create("c", 8, 1, 0), "Replication factor must be larger than 0, or -1 to use the default value."),
+        (Command::DeleteTopic { name: "c".into() }, "The topic 'c' does not exist."),
         (
             Command::CreatePartitions { name: "a.b".into(), total: 2, assignments: None },
-            "the topic has 2 partitions; 2 would not be an increase",
+            "Topic already has 2 partition(s).",
+        ),
+        (
+            Command::CreatePartitions { name: "a.b".into(), total: 1, assignments: None },
+            "The topic a.b currently has 2 partition(s); 1 would not be an increase.",
         ),
         (set_config("a.b", "retention", Some("1")), "Unknown topic config name: retention"),
         (Command::AllocateProducerIds { broker: BrokerId(2) }, "broker 2 is not registered"),
@@ -108,14 +119,20 @@ fn manual_assignments_are_checked() {
     };
     assert!(image.plan(&manual(&[&[1, 2], &[2, 1]]), &Limits::default()).is_ok());
     for (rows, reason) in [
-        (&[&[1, 1][..]][..], "partition 0 names a broker twice"),
-        (&[&[1][..], &[1, 2]], "partition 1 has 2 replicas, not 1"),
-        (&[&[3][..]], "partition 0 names broker 3, which is not registered"),
-        (&[&[][..]], "partition 0 has no replica"),
+        (&[&[1, 1][..]][..], "the broker 1 more than once."),
+        (
+            &[&[1][..], &[1, 2]],
+            "a partition with 2 replica(s), but this is not consistent with previous partitions, which have 1 replica(s).",
+        ),
+        (&[&[3][..]], "broker 3, but no such broker is registered."),
+        (&[&[][..]], "an empty replica list."),
     ] {
-        assert_eq!(refusal(&image, manual(rows)), format!("invalid replica assignment: {reason}"));
+        assert_eq!(
+            refusal(&image, manual(rows)),
+            format!("The manual partition assignment includes {reason}")
+        );
     }
-    assert!(refusal(&image, manual(&[])).starts_with("the number of partitions"));
+    assert!(refusal(&image, manual(&[])).starts_with("Number of partitions"));
 }
 
 #[test]
@@ -240,8 +257,10 @@ fn any_command() -> impl Strategy<Value = Command> {
             value.as_deref()
         )),
         (proptest::option::of(0..3i32), proptest::option::of("[0-9]{1,3}")).prop_map(|(broker, value)| {
-            let changes = vec![("log.retention.ms".to_owned(), value)];
-            Command::AlterBrokerConfigs { broker: broker.map(BrokerId), changes }
+            let operation = value.map_or(Operation::Unset, Operation::Set);
+            let resource = ConfigResource::Broker(broker.map(BrokerId));
+            let operations = vec![("log.retention.ms".to_owned(), operation)];
+            Command::AlterConfigs { resource, operations, replace: false }
         }),
         (0..3i32).prop_map(|id| Command::AllocateProducerIds { broker: BrokerId(id) }),
     ]

@@ -1,8 +1,8 @@
 //! Configs: where a value comes from, and which changes are refused.
 
 use broker_logic::cluster::{
-    BROKER_CONFIGS, CleanupPolicy, ClusterImage, Command, Configs, Endpoint, Layout, Limits, Source,
-    StaticConfigs, TOPIC_CONFIGS, TimestampType,
+    BROKER_CONFIGS, CleanupPolicy, ClusterImage, Command, ConfigResource, Configs, Endpoint, Layout, Limits,
+    Operation, Record, Source, StaticConfigs, TOPIC_CONFIGS, TimestampType,
 };
 use broker_logic::ids::{BrokerId, TopicId};
 use uuid::Uuid;
@@ -37,16 +37,19 @@ fn cluster() -> ClusterImage {
     image
 }
 
-fn owned(changes: &[(&str, Option<&str>)]) -> Vec<(String, Option<String>)> {
-    changes.iter().map(|(key, value)| ((*key).to_owned(), value.map(str::to_owned))).collect()
+fn alter(resource: ConfigResource, changes: &[(&str, Option<&str>)]) -> Command {
+    let operation =
+        |value: Option<&str>| value.map_or(Operation::Unset, |value| Operation::Set(value.to_owned()));
+    let operations = changes.iter().map(|(key, value)| ((*key).to_owned(), operation(*value))).collect();
+    Command::AlterConfigs { resource, operations, replace: false }
 }
 
 fn alter_topic(changes: &[(&str, Option<&str>)]) -> Command {
-    Command::AlterTopicConfigs { name: "t".into(), changes: owned(changes) }
+    alter(ConfigResource::Topic("t".into()), changes)
 }
 
 fn alter_broker(broker: Option<i32>, changes: &[(&str, Option<&str>)]) -> Command {
-    Command::AlterBrokerConfigs { broker: broker.map(BrokerId), changes: owned(changes) }
+    alter(ConfigResource::Broker(broker.map(BrokerId)), changes)
 }
 
 fn in_file(values: &[(&'static str, &str)]) -> StaticConfigs {
@@ -172,7 +175,7 @@ fn the_changes_of_one_resource_are_made_together_or_not_at_all() {
         ),
         (
             alter_broker(None, &[("log.retention.ms", Some("5")), ("log.dirs", Some("/other"))]),
-            "Cannot update these configs dynamically: Set(log.dirs)",
+            "Cannot update these configs dynamically: [log.dirs]",
         ),
         (alter_broker(Some(1), &[("log.colour", Some("red"))]), "Unknown broker config name: log.colour"),
         (alter_broker(Some(2), &[("log.retention.ms", Some("5"))]), "broker 2 is not registered"),
@@ -206,9 +209,7 @@ fn a_value_that_has_become_illegal_counts_as_not_set() {
     let mut image = cluster();
     let topic_id = image.topic("t").expect("there").topic_id;
     let key = "segment.bytes".to_owned();
-    image
-        .apply(&broker_logic::cluster::Record::TopicConfig { topic_id, key, value: Some("14".into()) })
-        .expect("applies");
+    image.apply(&Record::TopicConfig { topic_id, key, value: Some("14".into()) }).expect("applies");
     let statics = StaticConfigs::default();
     assert_eq!(
         Configs::new(&image, ME, &statics).topic_settings(image.topic("t").expect("there")).segment_bytes,
@@ -218,4 +219,57 @@ fn a_value_that_has_become_illegal_counts_as_not_set() {
         Configs::new(&image, ME, &statics).broker("log.segment.bytes").map(|found| found.source),
         Some(Source::Default)
     );
+}
+
+/// The topic's own value after one operation.
+fn own_after(image: &mut ClusterImage, key: &str, operation: Operation) -> Option<String> {
+    let operations = vec![(key.to_owned(), operation)];
+    let resource = ConfigResource::Topic("t".into());
+    run(image, &Command::AlterConfigs { resource, operations, replace: false }).expect("accepted");
+    image.topic("t").expect("there").config(key).map(str::to_owned)
+}
+
+#[test]
+fn trap_27_a_list_is_appended_to_what_is_in_force() {
+    let mut image = cluster();
+    let key = "cleanup.policy";
+    for (operation, expected) in [
+        (Operation::Append("compact".into()), Some("delete,compact")),
+        (Operation::Append("compact".into()), Some("delete,compact")),
+        (Operation::Subtract("delete".into()), Some("compact")),
+        (Operation::Subtract("compact".into()), Some("")),
+        (Operation::Unset, None),
+        (Operation::Subtract("compact".into()), Some("delete")),
+    ] {
+        assert_eq!(own_after(&mut image, key, operation).as_deref(), expected);
+    }
+    own_after(&mut image, key, Operation::Unset);
+    run(&mut image, &alter_broker(None, &[("log.cleanup.policy", Some("compact"))])).expect("accepted");
+    let appended = own_after(&mut image, key, Operation::Append("delete".into()));
+    assert_eq!(appended.as_deref(), Some("compact,delete"));
+}
+
+#[test]
+fn values_are_kept_as_kafka_shows_them() {
+    let mut image = cluster();
+    for (key, given, kept) in [
+        ("retention.ms", " 5 ", "5"),
+        ("preallocate", "TRUE", "true"),
+        ("cleanup.policy", "compact, delete,compact", "compact,delete"),
+    ] {
+        assert_eq!(own_after(&mut image, key, Operation::Set(given.into())).as_deref(), Some(kept));
+    }
+}
+
+#[test]
+fn replacing_returns_what_is_not_named_to_its_default() {
+    let mut image = cluster();
+    let both = [("retention.ms", Some("1")), ("retention.bytes", Some("2"))];
+    run(&mut image, &alter_topic(&both)).expect("accepted");
+    let operations = vec![("retention.ms".to_owned(), Operation::Set("3".into()))];
+    let resource = ConfigResource::Topic("t".into());
+    let replace = Command::AlterConfigs { resource, operations, replace: true };
+    assert_eq!(run(&mut image, &replace), Ok(2));
+    let own: Vec<_> = image.topic("t").expect("there").configs().collect();
+    assert_eq!(own, [("retention.ms", "3")]);
 }

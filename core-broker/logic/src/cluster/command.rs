@@ -3,7 +3,7 @@
 use thiserror::Error;
 use uuid::Uuid;
 
-use super::configs::ConfigError;
+use super::configs::{ConfigError, Operation};
 use super::record::Endpoint;
 use super::topic_name::TopicNameError;
 use crate::ids::{BrokerId, TopicId};
@@ -37,20 +37,24 @@ pub enum Command {
         total: i32,
         assignments: Option<Vec<Vec<BrokerId>>>,
     },
-    /// All of the changes or none; a value of `None` returns the key to its default.
-    AlterTopicConfigs {
-        name: String,
-        changes: Vec<(String, Option<String>)>,
-    },
-    /// As for a topic; `broker: None` is for all brokers.
-    AlterBrokerConfigs {
-        broker: Option<BrokerId>,
-        changes: Vec<(String, Option<String>)>,
+    /// All of it or nothing. With `replace`, what is not named goes back to its default.
+    AlterConfigs {
+        resource: ConfigResource,
+        operations: Vec<(String, Operation)>,
+        replace: bool,
     },
     /// The block is in the record: `Record::ProducerIdBlock`.
     AllocateProducerIds {
         broker: BrokerId,
     },
+}
+
+/// What has configs that change while brokers run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConfigResource {
+    Topic(String),
+    /// `None` is all brokers.
+    Broker(Option<BrokerId>),
 }
 
 /// Where the partitions of a topic go.
@@ -96,28 +100,39 @@ pub enum PlanError {
     UnknownBroker { broker: BrokerId },
     #[error(transparent)]
     InvalidTopicName(#[from] TopicNameError),
-    #[error("topic '{name}' already exists")]
+    #[error("Topic '{name}' already exists.")]
     TopicExists { name: String },
-    #[error("topic '{name}' collides with existing topic: {existing}")]
+    #[error("Topic '{name}' collides with existing topic: {existing}")]
     TopicNameCollides { name: String, existing: String },
     #[error("the topic id {topic_id} is in use or zero")]
     TopicIdInUse { topic_id: TopicId },
-    #[error("there is no topic '{name}'")]
+    #[error("The topic '{name}' does not exist.")]
     UnknownTopic { name: String },
-    #[error("the number of partitions must be greater than 0, not {asked}")]
-    InvalidPartitions { asked: i64 },
-    #[error("the topic has {current} partitions; {asked} would not be an increase")]
-    NotAnIncrease { current: usize, asked: i64 },
+    #[error("Number of partitions was set to an invalid non-positive value.")]
+    InvalidPartitions,
+    #[error("Topic already has {current} partition(s).")]
+    SamePartitions { current: usize },
+    #[error("The topic {name} currently has {current} partition(s); {asked} would not be an increase.")]
+    NotAnIncrease { name: String, current: usize, asked: i64 },
     #[error("{asked} partitions in one topic, {max} are allowed")]
     TooManyPartitionsInTopic { asked: i64, max: usize },
     #[error("the cluster would hold {asked} partitions, {max} are allowed")]
     TooManyPartitionsInCluster { asked: usize, max: usize },
-    #[error("replication factor {asked} with {brokers} registered broker(s)")]
-    InvalidReplicationFactor { asked: i64, brokers: usize },
-    #[error("invalid replica assignment: {reason}")]
+    #[error("Replication factor must be larger than 0, or -1 to use the default value.")]
+    InvalidReplicationFactor,
+    #[error(
+        "Unable to replicate the partition {asked} time(s): The target replication factor of {asked} cannot be \
+         reached because only {brokers} broker(s) are registered."
+    )]
+    TooFewBrokers { asked: usize, brokers: usize },
+    #[error("{reason}")]
     InvalidAssignment { reason: String },
     #[error(transparent)]
     InvalidConfig(#[from] ConfigError),
+    #[error("{0}")]
+    InvalidBrokerConfig(ConfigError),
+    #[error("Null value not supported for topic configs: {keys}")]
+    NullConfigs { keys: String },
     #[error("all producer ids have been given away")]
     ProducerIdsExhausted,
 }

@@ -9,15 +9,16 @@ mod configs;
 mod image;
 mod placement;
 mod plan;
+mod plan_configs;
 mod record;
 mod record_codec;
 mod topic_name;
 
-pub use command::{Command, Layout, Limits, PlanError};
+pub use command::{Command, ConfigResource, Layout, Limits, PlanError};
 pub use configs::{
-    BROKER_CONFIGS, BrokerConfig, CleanupPolicy, ConfigError, Configs, Effective, Source, StaticConfigs,
-    Synonym, TOPIC_CONFIGS, TimestampType, TopicConfig, TopicSettings, Update, Values, broker_config,
-    topic_config, validate_topic_config,
+    BROKER_CONFIGS, BrokerConfig, CleanupPolicy, ConfigError, Configs, Effective, Operation, Source,
+    StaticConfigs, Synonym, TOPIC_CONFIGS, TimestampType, TopicConfig, TopicSettings, Update, Values,
+    broker_config, topic_config, validate_topic_config,
 };
 pub use image::{ApplyError, ClusterImage, Topic};
 pub use plan::PRODUCER_ID_BLOCK;

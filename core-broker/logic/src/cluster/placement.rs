@@ -16,11 +16,12 @@ pub fn place(
     replication_factor: i16,
 ) -> Result<Vec<Vec<BrokerId>>, PlanError> {
     let brokers: Vec<BrokerId> = image.brokers().map(|broker| broker.id).collect();
-    let invalid =
-        PlanError::InvalidReplicationFactor { asked: replication_factor.into(), brokers: brokers.len() };
-    let factor = usize::try_from(replication_factor).map_err(|_| invalid.clone())?;
-    if factor == 0 || factor > brokers.len() {
-        return Err(invalid);
+    let factor = usize::try_from(replication_factor).unwrap_or_default();
+    if factor == 0 {
+        return Err(PlanError::InvalidReplicationFactor);
+    }
+    if factor > brokers.len() {
+        return Err(PlanError::TooFewBrokers { asked: factor, brokers: brokers.len() });
     }
     // Topics begin at different places on the ring, or every first partition would meet on one broker.
     let start = image.partition_count();
@@ -30,25 +31,45 @@ pub fn place(
         .collect())
 }
 
-/// Replicas named by an admin: each a registered broker, none twice, the same number everywhere.
-pub fn check_assignments(image: &ClusterImage, assignments: &[Vec<BrokerId>]) -> Result<(), PlanError> {
-    let refuse = |reason: String| Err(PlanError::InvalidAssignment { reason });
-    let factor = assignments.first().map_or(0, Vec::len);
-    for (partition, replicas) in assignments.iter().enumerate() {
-        if replicas.is_empty() {
-            return refuse(format!("partition {partition} has no replica"));
-        }
+/// Replicas named by an admin: each a registered broker, none twice, the same number everywhere (`factor`, if
+/// the topic has one).
+pub fn check_assignments(
+    image: &ClusterImage,
+    assignments: &[Vec<BrokerId>],
+    factor: Option<usize>,
+) -> Result<(), PlanError> {
+    let factor = factor.or(assignments.first().map(Vec::len)).unwrap_or_default();
+    for replicas in assignments {
+        check_assignment(image, replicas)?;
         if replicas.len() != factor {
-            return refuse(format!("partition {partition} has {} replicas, not {factor}", replicas.len()));
-        }
-        if replicas.iter().collect::<BTreeSet<_>>().len() != replicas.len() {
-            return refuse(format!("partition {partition} names a broker twice"));
-        }
-        if let Some(unknown) = replicas.iter().find(|replica| image.broker(**replica).is_none()) {
-            return refuse(format!("partition {partition} names broker {unknown}, which is not registered"));
+            let reason = format!(
+                "The manual partition assignment includes a partition with {} replica(s), but this is not \
+                 consistent with previous partitions, which have {factor} replica(s).",
+                replicas.len()
+            );
+            return Err(PlanError::InvalidAssignment { reason });
         }
     }
     Ok(())
+}
+
+/// The replicas of one partition.
+pub fn check_assignment(image: &ClusterImage, replicas: &[BrokerId]) -> Result<(), PlanError> {
+    let refuse = |what: String| {
+        let reason = format!("The manual partition assignment includes {what}");
+        Err(PlanError::InvalidAssignment { reason })
+    };
+    if replicas.is_empty() {
+        return refuse("an empty replica list.".to_owned());
+    }
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = replicas.iter().find(|replica| !seen.insert(**replica)) {
+        return refuse(format!("the broker {twice} more than once."));
+    }
+    match replicas.iter().find(|replica| image.broker(**replica).is_none()) {
+        Some(unknown) => refuse(format!("broker {unknown}, but no such broker is registered.")),
+        None => Ok(()),
+    }
 }
 
 /// A new partition: every replica is as empty as its leader, hence in sync.

@@ -4,7 +4,6 @@
 use uuid::Uuid;
 
 use super::command::{Command, Layout, Limits, PlanError};
-use super::configs::{check_broker_changes, check_topic_changes};
 use super::image::{ClusterImage, Topic};
 use super::placement::{check_assignments, new_partition, place};
 use super::record::{BrokerRecord, Endpoint, PartitionRecord, PartitionState, Record};
@@ -32,8 +31,9 @@ impl ClusterImage {
             Command::CreatePartitions { name, total, assignments } => {
                 self.plan_create_partitions(name, *total, assignments.as_deref(), limits)
             }
-            Command::AlterTopicConfigs { name, changes } => self.plan_topic_configs(name, changes),
-            Command::AlterBrokerConfigs { broker, changes } => self.plan_broker_configs(*broker, changes),
+            Command::AlterConfigs { resource, operations, replace } => {
+                self.plan_configs(resource, operations, *replace)
+            }
             Command::AllocateProducerIds { broker } => self.plan_producer_ids(*broker),
         }
     }
@@ -117,42 +117,8 @@ impl ClusterImage {
         let assignments = self.lay_out(layout, limits)?;
         let mut records = vec![Record::Topic { name: name.to_owned(), topic_id }];
         records.extend(new_partitions(topic_id, 0, assignments));
-        check_lengths(configs)?;
-        check_topic_changes(std::iter::empty(), configs)?;
-        records.extend(configs.iter().map(|(key, value)| topic_config_record(topic_id, key, value)));
+        records.extend(self.plan_first_configs(topic_id, configs)?);
         Ok(records)
-    }
-
-    fn plan_topic_configs(
-        &self,
-        name: &str,
-        changes: &[(String, Option<String>)],
-    ) -> Result<Vec<Record>, PlanError> {
-        let topic = self.existing_topic(name)?;
-        check_lengths(changes)?;
-        check_topic_changes(topic.configs(), changes)?;
-        let changed = changes.iter().filter(|(key, value)| topic.config(key) != value.as_deref());
-        Ok(changed.map(|(key, value)| topic_config_record(topic.topic_id, key, value)).collect())
-    }
-
-    fn plan_broker_configs(
-        &self,
-        broker: Option<BrokerId>,
-        changes: &[(String, Option<String>)],
-    ) -> Result<Vec<Record>, PlanError> {
-        if let Some(unknown) = broker.filter(|broker| self.broker(*broker).is_none()) {
-            return Err(PlanError::UnknownBroker { broker: unknown });
-        }
-        check_lengths(changes)?;
-        check_broker_changes(changes)?;
-        let changed =
-            changes.iter().filter(|(key, value)| self.broker_config(broker, key) != value.as_deref());
-        let record = |(key, value): &(String, Option<String>)| Record::BrokerConfig {
-            broker,
-            key: key.clone(),
-            value: value.clone(),
-        };
-        Ok(changed.map(record).collect())
     }
 
     fn lay_out(&self, layout: &Layout, limits: &Limits) -> Result<Vec<Vec<BrokerId>>, PlanError> {
@@ -164,7 +130,7 @@ impl ClusterImage {
             }
             Layout::Manual(assignments) => {
                 self.check_partitions(0, assignments.len() as i64, limits)?;
-                check_assignments(self, assignments)?;
+                check_assignments(self, assignments, None)?;
                 Ok(assignments.clone())
             }
         }
@@ -179,20 +145,26 @@ impl ClusterImage {
     ) -> Result<Vec<Record>, PlanError> {
         let topic = self.existing_topic(name)?;
         let current = topic.partition_count();
-        let total = self.check_partitions(current, total.into(), limits)?;
-        if total <= current {
-            return Err(PlanError::NotAnIncrease { current, asked: total as i64 });
+        if i64::from(total) == current as i64 {
+            return Err(PlanError::SamePartitions { current });
         }
+        if i64::from(total) < current as i64 {
+            return Err(PlanError::NotAnIncrease { name: name.to_owned(), current, asked: total.into() });
+        }
+        let total = self.check_partitions(current, total.into(), limits)?;
         let factor = topic.partition(PartitionIndex(0)).map_or(1, |state| state.replicas.len());
         let added = match assignments {
             None => place(self, current, total, factor as i16)?,
             Some(assignments) => {
-                check_assignments(self, assignments)?;
-                if assignments.len() != total - current || assignments[0].len() != factor {
-                    let reason =
-                        format!("{} partitions of {factor} replicas are to be added", total - current);
+                let added = total - current;
+                if assignments.len() != added {
+                    let reason = format!(
+                        "Attempted to add {added} additional partition(s), but only {} assignment(s) were specified.",
+                        assignments.len()
+                    );
                     return Err(PlanError::InvalidAssignment { reason });
                 }
+                check_assignments(self, assignments, Some(factor))?;
                 assignments.to_vec()
             }
         };
@@ -201,9 +173,9 @@ impl ClusterImage {
 
     /// May the topic that has `current` partitions have `asked` of them?
     fn check_partitions(&self, current: usize, asked: i64, limits: &Limits) -> Result<usize, PlanError> {
-        let total = usize::try_from(asked).map_err(|_| PlanError::InvalidPartitions { asked })?;
+        let total = usize::try_from(asked).map_err(|_| PlanError::InvalidPartitions)?;
         if total == 0 {
-            return Err(PlanError::InvalidPartitions { asked });
+            return Err(PlanError::InvalidPartitions);
         }
         let max = limits.max_partitions_per_topic;
         if total > max {
@@ -228,7 +200,7 @@ impl ClusterImage {
         Ok(vec![Record::ProducerIdBlock { broker, first, count: PRODUCER_ID_BLOCK }])
     }
 
-    fn existing_topic(&self, name: &str) -> Result<&Topic, PlanError> {
+    pub(super) fn existing_topic(&self, name: &str) -> Result<&Topic, PlanError> {
         self.topic(name).ok_or_else(|| PlanError::UnknownTopic { name: name.to_owned() })
     }
 }
@@ -242,18 +214,6 @@ fn new_partitions(
         let (partition, state) = (PartitionIndex(index), new_partition(replicas));
         Record::Partition(PartitionRecord { topic_id, partition, state })
     })
-}
-
-fn topic_config_record(topic_id: TopicId, key: &str, value: &Option<String>) -> Record {
-    Record::TopicConfig { topic_id, key: key.to_owned(), value: value.clone() }
-}
-
-fn check_lengths(configs: &[(String, Option<String>)]) -> Result<(), PlanError> {
-    for (key, value) in configs {
-        check_length("a config's name", key)?;
-        check_length("a config's value", value.as_deref().unwrap_or_default())?;
-    }
-    Ok(())
 }
 
 fn check_length(what: &'static str, text: &str) -> Result<(), PlanError> {

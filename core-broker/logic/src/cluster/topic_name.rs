@@ -6,13 +6,18 @@ const MAX_NAME_BYTES: usize = 249;
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TopicNameError {
-    #[error("a topic name cannot be empty")]
+    #[error("Topic name is invalid: the empty string is not allowed")]
     Empty,
-    #[error("the topic name has {bytes} characters, {MAX_NAME_BYTES} are allowed")]
-    TooLong { bytes: usize },
-    #[error("a topic cannot be named {name:?}")]
+    #[error(
+        "Topic name is invalid: the length of '{name}' is longer than the max allowed length {MAX_NAME_BYTES}"
+    )]
+    TooLong { name: String },
+    #[error("Topic name is invalid: '{name}' is not allowed")]
     Dots { name: String },
-    #[error("the topic name {name:?} has a character other than ASCII letters, digits, '.', '_' and '-'")]
+    #[error(
+        "Topic name is invalid: '{name}' contains one or more characters other than ASCII alphanumerics, '.', \
+         '_' and '-'"
+    )]
     BadCharacter { name: String },
 }
 
@@ -21,7 +26,7 @@ pub fn validate_topic_name(name: &str) -> Result<(), TopicNameError> {
         return Err(TopicNameError::Empty);
     }
     if name.len() > MAX_NAME_BYTES {
-        return Err(TopicNameError::TooLong { bytes: name.len() });
+        return Err(TopicNameError::TooLong { name: shortened(name) });
     }
     if name == "." || name == ".." {
         return Err(TopicNameError::Dots { name: name.to_owned() });
@@ -30,6 +35,11 @@ pub fn validate_topic_name(name: &str) -> Result<(), TopicNameError> {
         return Err(TopicNameError::BadCharacter { name: name.to_owned() });
     }
     Ok(())
+}
+
+/// A name of 32 KiB is not said back whole.
+fn shortened(name: &str) -> String {
+    name.chars().take(MAX_NAME_BYTES + 1).collect()
 }
 
 /// Metric names write '.' as '_', so two topics that differ only there would share their metrics.
@@ -70,7 +80,7 @@ mod tests {
             assert_eq!(validate_topic_name(name).is_ok(), legal, "{name:?}");
         }
         let too_long = validate_topic_name(&"a".repeat(250));
-        assert_eq!(too_long, Err(TopicNameError::TooLong { bytes: 250 }));
+        assert_eq!(too_long, Err(TopicNameError::TooLong { name: "a".repeat(250) }));
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub const BROKER_CONFIGS: &[BrokerConfig] = broker_configs! {
     "broker.rack" None, Values::Text, AtStart;
     "Where the broker stands."
 
-    "compression.gzip.level" Some("-1"), Values::Int { min: -1, max: 9 }, Dynamic;
+    "compression.gzip.level" Some("-1"), Values::IntOr { or: -1, min: 1, max: 9 }, Dynamic;
     "How hard gzip works where the broker compresses; -1 is gzip's own default."
 
     "compression.lz4.level" Some("9"), Values::Int { min: 1, max: 17 }, Dynamic;
@@ -83,6 +83,9 @@ pub const BROKER_CONFIGS: &[BrokerConfig] = broker_configs! {
     "fetch.max.bytes" Some("57671680"), int(1024), AtStart;
     "The most that one Fetch is answered with."
 
+    "follower.replication.throttled.rate" None, long(0), Dynamic;
+    "Bytes per second that throttled replicas fetch together. A single node fetches from nobody."
+
     "group.initial.rebalance.delay.ms" Some("3000"), int(0), AtStart;
     "How long a new group waits for more members before its first rebalance."
 
@@ -95,6 +98,9 @@ pub const BROKER_CONFIGS: &[BrokerConfig] = broker_configs! {
 
     "group.min.session.timeout.ms" Some("6000"), int(1), AtStart;
     "The shortest session timeout that a member of a group may ask for."
+
+    "leader.replication.throttled.rate" None, long(0), Dynamic;
+    "Bytes per second that throttled replicas are sent together. A single node sends to nobody."
 
     "listeners" None, Values::List, AtStart;
     "Where the broker listens for Kafka clients."

@@ -72,7 +72,7 @@ pub const TOPIC_CONFIGS: &[TopicConfig] = topic_configs! {
     "cleanup.policy" Values::ListOf(&["compact", "delete"]), Broker(&[same("log.cleanup.policy")]);
     "What happens to old records: 'delete' removes whole segments by age and size, 'compact' keeps the last record of each key."
 
-    "compression.gzip.level" Values::Int { min: -1, max: 9 }, Broker(&[same("compression.gzip.level")]);
+    "compression.gzip.level" Values::IntOr { or: -1, min: 1, max: 9 }, Broker(&[same("compression.gzip.level")]);
     "How hard gzip works where the broker compresses; -1 is gzip's own default."
 
     "compression.lz4.level" Values::Int { min: 1, max: 17 }, Broker(&[same("compression.lz4.level")]);
@@ -96,13 +96,13 @@ pub const TOPIC_CONFIGS: &[TopicConfig] = topic_configs! {
     "flush.ms" long(0), Broker(&[same("log.flush.interval.ms"), same("log.flush.scheduler.interval.ms")]);
     "Time after which the log is synced to disk, in ms."
 
-    "follower.replication.throttled.replicas" Values::List, Value("");
+    "follower.replication.throttled.replicas" Values::Replicas, Value("");
     "Replicas whose replication is throttled on the follower's side: partition:broker, or * for all."
 
     "index.interval.bytes" int(0), Broker(&[same("log.index.interval.bytes")]);
     "Bytes of log between two entries of the offset index."
 
-    "leader.replication.throttled.replicas" Values::List, Value("");
+    "leader.replication.throttled.replicas" Values::Replicas, Value("");
     "Replicas whose replication is throttled on the leader's side: partition:broker, or * for all."
 
     "local.retention.bytes" long(-2), Broker(&[same("log.local.retention.bytes")]);
@@ -212,7 +212,11 @@ mod tests {
             ("max.message.bytes", "3000000000", Some("Not a number of type INT")),
             ("segment.bytes", "1048575", Some("Value must be at least 1048576")),
             ("cleanup.policy", "compact,delete", None),
-            ("cleanup.policy", "compact,shred", Some("String must be one of: compact, delete")),
+            ("cleanup.policy", "shred", Some("String must be one of: compact, delete")),
+            ("cleanup.policy", "", None),
+            ("compression.gzip.level", "0", Some("Value must be between 1 and 9 or equal to -1")),
+            ("leader.replication.throttled.replicas", "*", None),
+            ("leader.replication.throttled.replicas", "0:1,12:3", None),
             ("min.insync.replicas", "0", Some("Value must be at least 1")),
             ("compression.type", "zstd", None),
             (
@@ -221,7 +225,7 @@ mod tests {
                 Some("String must be one of: uncompressed, zstd, lz4, snappy, gzip, producer"),
             ),
             ("min.cleanable.dirty.ratio", "1.5", Some("Value must be no more than 1")),
-            ("min.cleanable.dirty.ratio", "NaN", Some("Value must be no more than 1")),
+            ("min.cleanable.dirty.ratio", "NaN", Some("Not a number of type DOUBLE")),
             ("preallocate", "TRUE", None),
             ("preallocate", "yes", Some("Expected value to be either true or false")),
         ] {
