@@ -87,7 +87,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     // A port that is taken is found out before anything is written.
     let listeners = kafka::bind(&config).await?;
     let endpoints =
-        listeners.iter().map(|listener| endpoint(&listener.advertised)).collect::<Result<_, _>>()?;
+        listeners.iter().map(|it| endpoint(&it.name, &it.advertised)).collect::<Result<_, _>>()?;
     let edge = edge::bind(&config.edge)?;
 
     let static_configs = Arc::new(config.kafka_names());
@@ -170,13 +170,13 @@ fn lock(data: &Path) -> anyhow::Result<File> {
     Ok(file)
 }
 
-fn endpoint(advertised: &str) -> anyhow::Result<Endpoint> {
+fn endpoint(listener: &str, advertised: &str) -> anyhow::Result<Endpoint> {
     let (host, port) = advertised
         .rsplit_once(':')
         .and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)))
         .with_context(|| format!("the advertised address \"{advertised}\" is not HOST:PORT"))?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    Ok(Endpoint { listener: "PLAINTEXT".into(), host: host.into(), port })
+    Ok(Endpoint { listener: listener.into(), host: host.into(), port })
 }
 
 async fn stop_writer(log_writer: &mpsc::Sender<writer::Command>) {

@@ -1,5 +1,6 @@
 //! What a broker can be told: file, then environment, then flag. Each default carries its reason.
 
+mod address;
 mod allowed;
 mod kafka_names;
 
@@ -8,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use address::ListenAddress;
 use anyhow::{Context, bail};
 use certs::TlsFiles;
 use serde::Deserialize;
@@ -22,9 +24,9 @@ pub struct Flags {
     /// Folder of the logs [default: ~/.local/share/longhaul/core-broker]
     #[arg(long, value_name = "DIR", env = "LONGHAUL_BROKER_DATA")]
     pub data: Option<PathBuf>,
-    /// Listen here for Kafka clients [default: 127.0.0.1:9092]
-    #[arg(long, value_name = "IP:PORT", env = "LONGHAUL_BROKER_KAFKA", value_parser = allowed::ip_port)]
-    pub kafka: Option<SocketAddr>,
+    /// Listen here for Kafka clients; localhost is IPv4 and IPv6 [default: localhost:9092]
+    #[arg(long, value_name = "IP:PORT", env = "LONGHAUL_BROKER_KAFKA")]
+    pub kafka: Option<ListenAddress>,
     /// Listen here for edge agents [default: 127.0.0.1:4433]
     #[arg(long, value_name = "IP:PORT", env = "LONGHAUL_BROKER_QUIC", value_parser = allowed::ip_port)]
     pub quic: Option<SocketAddr>,
@@ -40,7 +42,7 @@ pub struct Config {
     /// Folder of the logs; unset: `core-broker` in the user's data directory.
     pub data: Option<PathBuf>,
     pub broker: Broker,
-    /// For Kafka clients. Empty: one plaintext listener on loopback.
+    /// For Kafka clients. Empty: one plaintext listener on localhost.
     pub listener: Vec<Listener>,
     pub edge: Edge,
     pub topics: Topics,
@@ -70,8 +72,11 @@ pub struct Broker {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Listener {
-    #[serde(deserialize_with = "allowed::read_ip_port")]
-    pub address: SocketAddr,
+    /// A client is told the addresses of the listener of this name, on every broker; Kafka's way to serve
+    /// two networks.
+    #[serde(default = "Listener::default_name")]
+    pub name: String,
+    pub address: ListenAddress,
     /// What clients are told to connect to; unset: the address itself.
     pub advertised: Option<String>,
     #[serde(default)]
@@ -139,6 +144,25 @@ impl Default for Broker {
     }
 }
 
+impl Listener {
+    /// As in Kafka, where a listener without a name has that of its protocol.
+    fn default_name() -> String {
+        "PLAINTEXT".into()
+    }
+}
+
+impl Default for Listener {
+    /// Clients that resolve `localhost`, which is what they are told, find IPv6 or IPv4 first: both answer.
+    fn default() -> Self {
+        Self {
+            name: Self::default_name(),
+            address: ListenAddress::Localhost(9092),
+            advertised: None,
+            security_protocol: SecurityProtocol::Plaintext,
+        }
+    }
+}
+
 impl Default for Edge {
     fn default() -> Self {
         Self { quic: ([127, 0, 0, 1], 4433).into(), max_agents: 10_000, tls: None, certs: None }
@@ -162,11 +186,7 @@ impl Config {
     pub fn load(flags: Flags) -> anyhow::Result<Self> {
         let mut config: Self = service::load(flags.config.as_deref())?;
         if config.listener.is_empty() {
-            config.listener.push(Listener {
-                address: ([127, 0, 0, 1], 9092).into(),
-                advertised: None,
-                security_protocol: SecurityProtocol::Plaintext,
-            });
+            config.listener.push(Listener::default());
         }
         if let Some(address) = flags.kafka {
             config.listener[0].address = address;
@@ -268,6 +288,30 @@ mod tests {
     }
 
     #[test]
+    fn listeners_have_names_of_their_own() {
+        let listener = |name: &str, port: u16| {
+            format!("[[listener]]\nname = \"{name}\"\naddress = \"localhost:{port}\"\n")
+        };
+        for (text, expected) in [
+            (listener("INSIDE", 9092) + &listener("OUTSIDE", 9093), "fine"),
+            (
+                listener("A", 9092) + &listener("A", 9093),
+                "two listeners are called \"A\": give each a name of its own",
+            ),
+            (
+                listener("", 9092),
+                "a listener is called \"\", but a name has 1 to 100 letters, digits, '_', '-' or '.'",
+            ),
+            (
+                listener("a b", 9092),
+                "a listener is called \"a b\", but a name has 1 to 100 letters, digits, '_', '-' or '.'",
+            ),
+        ] {
+            assert_eq!(told(&text), expected);
+        }
+    }
+
+    #[test]
     fn an_address_to_listen_on_is_ip_and_port() {
         for (text, expected) in [
             ("[edge]\nquic = \"localhost:4433\"", "\"localhost:4433\" is not IP:PORT"),
@@ -275,6 +319,7 @@ mod tests {
             ("[[listener]]\naddress = \"host:9092\"", "\"host:9092\" is not IP:PORT"),
             ("[[listener]]\naddress = \"0.0.0.0:9092\"", "set advertised = \"HOST:PORT\""),
             ("[[listener]]\naddress = \"[::1]:9092\"", "fine"),
+            ("[[listener]]\naddress = \"localhost:9092\"", "fine"),
         ] {
             let told = told(text);
             assert!(told.contains(expected), "{text}: {told}");

@@ -18,6 +18,8 @@ const GIB: u64 = 1 << 30;
 /// More than one machine serves.
 const CONNECTIONS: RangeInclusive<usize> = 1..=1_000_000;
 
+const LISTENER_NAME: RangeInclusive<usize> = 1..=100;
+
 /// What stands around a batch in a frame of the edge protocol.
 const FRAME_ROOM: u64 = 100;
 
@@ -40,9 +42,21 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
     within("edge.max_agents", config.edge.max_agents, CONNECTIONS)?;
     let partitions = Limits::default().max_partitions_per_topic as i32;
     within("topics.num_partitions", config.topics.num_partitions, 1..=partitions)?;
-    for listener in &config.listener {
+    for (index, listener) in config.listener.iter().enumerate() {
+        let name = &listener.name;
+        let spelled = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
         ensure!(
-            !listener.address.ip().is_unspecified() || listener.advertised.is_some(),
+            spelled && LISTENER_NAME.contains(&name.len()),
+            "a listener is called {name:?}, but a name has {} to {} letters, digits, '_', '-' or '.'",
+            LISTENER_NAME.start(),
+            LISTENER_NAME.end()
+        );
+        ensure!(
+            !config.listener[..index].iter().any(|other| other.name == *name),
+            "two listeners are called {name:?}: give each a name of its own"
+        );
+        ensure!(
+            !listener.address.is_unspecified() || listener.advertised.is_some(),
             "the listener {} takes every address, but clients must be told one: set advertised = \"HOST:PORT\"",
             listener.address
         );

@@ -46,6 +46,8 @@ pub enum Principal {
 pub struct Client {
     pub remote: SocketAddr,
     pub principal: Principal,
+    /// The listener that it came through: it is told the addresses of this one.
+    pub listener: Arc<str>,
 }
 
 pub async fn run(
@@ -58,7 +60,7 @@ pub async fn run(
     let (answers, queue) = mpsc::channel(IN_FLIGHT);
     let mut writing = tokio::spawn(write(writer, queue));
     let read = tokio::select! {
-        read = read(reader, client.remote, &shared, answers) => read,
+        read = read(reader, &client, &shared, answers) => read,
         written = &mut writing => return written?,
         _ = stopping.wait_for(|stop| *stop) => Ok(()),
     };
@@ -69,7 +71,7 @@ pub async fn run(
 
 async fn read(
     mut socket: OwnedReadHalf,
-    remote: SocketAddr,
+    client: &Client,
     shared: &Arc<Shared>,
     answers: mpsc::Sender<Answer>,
 ) -> anyhow::Result<()> {
@@ -80,7 +82,7 @@ async fn read(
     let mut whole_by = None;
     loop {
         while let Some(frame) = take_frame(&mut buffer, limit)? {
-            let answer = dispatch::start(shared, remote, frame).await?;
+            let answer = dispatch::start(shared, client, frame).await?;
             // The request's memory is given back with its answer.
             let share = share.take();
             whole_by = None;

@@ -1,6 +1,6 @@
 //! From a frame to the file that answers it.
 
-use std::{net::SocketAddr, pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc};
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
@@ -9,8 +9,8 @@ use kafka_wire::{
 };
 
 use super::{
-    api_versions, create_topics, fetch, group_requests as groups, init_producer_id, list_offsets, metadata,
-    produce,
+    api_versions, connection::Client, create_topics, fetch, group_requests as groups, init_producer_id,
+    list_offsets, metadata, produce,
 };
 use crate::broker::Shared;
 
@@ -18,7 +18,7 @@ use crate::broker::Shared;
 pub type Answer = Pin<Box<dyn Future<Output = anyhow::Result<Option<Vec<Bytes>>>> + Send>>;
 
 /// Starts a request. An error closes the connection, as Kafka does with what it cannot read.
-pub async fn start(shared: &Arc<Shared>, remote: SocketAddr, frame: Bytes) -> anyhow::Result<Answer> {
+pub async fn start(shared: &Arc<Shared>, client: &Client, frame: Bytes) -> anyhow::Result<Answer> {
     let (header, request) = match decode_request(frame) {
         Ok(decoded) => decoded,
         // KIP-511: a client that is newer than we are learns in version 0 what we speak.
@@ -34,6 +34,7 @@ pub async fn start(shared: &Arc<Shared>, remote: SocketAddr, frame: Bytes) -> an
     }
     let RequestHeader { version, correlation_id, client_id, .. } = header;
     let shared = shared.clone();
+    let client = client.clone();
     let client_id = client_id.unwrap_or_default();
 
     if let Request::Produce(request) = request {
@@ -51,7 +52,7 @@ pub async fn start(shared: &Arc<Shared>, remote: SocketAddr, frame: Bytes) -> an
                 Response::ListOffsets(list_offsets::handle(shared, version, request).await)
             }
             Request::Metadata(request) => {
-                Response::Metadata(metadata::handle(shared, version, request).await)
+                Response::Metadata(metadata::handle(shared, &client.listener, version, request).await)
             }
             Request::OffsetCommit(request) => {
                 Response::OffsetCommit(groups::commit_offsets(shared, version, request).await)
@@ -59,11 +60,11 @@ pub async fn start(shared: &Arc<Shared>, remote: SocketAddr, frame: Bytes) -> an
             Request::OffsetFetch(request) => {
                 Response::OffsetFetch(groups::fetch_offsets(shared, version, request).await)
             }
-            Request::FindCoordinator(request) => {
-                Response::FindCoordinator(groups::find_coordinator(shared, version, request).await)
-            }
+            Request::FindCoordinator(request) => Response::FindCoordinator(
+                groups::find_coordinator(shared, &client.listener, version, request).await,
+            ),
             Request::JoinGroup(request) => {
-                let host = format!("/{}", remote.ip());
+                let host = format!("/{}", client.remote.ip());
                 Response::JoinGroup(groups::join(shared, version, client_id, host, request).await)
             }
             Request::Heartbeat(request) => Response::Heartbeat(groups::heartbeat(shared, request).await),

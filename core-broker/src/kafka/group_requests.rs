@@ -40,14 +40,16 @@ const BATCHED_FETCH_FROM: i16 = 8;
 const BATCHED_FIND_FROM: i16 = 4;
 const TOPIC_ID_FROM: i16 = 10;
 
+/// `listener`: the one that the client came through, and is told the address of.
 pub async fn find_coordinator(
     shared: Arc<Shared>,
+    listener: &str,
     version: i16,
     request: FindCoordinatorRequest,
 ) -> FindCoordinatorResponse {
     let keys = if version >= BATCHED_FIND_FROM { request.coordinator_keys } else { vec![request.key] };
     let image = shared.image();
-    let endpoint = image.broker(shared.me).and_then(|broker| broker.endpoints.first());
+    let endpoint = image.broker(shared.me).and_then(|broker| broker.endpoint(listener));
     let found = |key: String| match endpoint {
         Some(endpoint) if request.key_type == GROUP => Coordinator {
             key,

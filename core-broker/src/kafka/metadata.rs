@@ -22,7 +22,13 @@ use crate::broker::Shared;
 /// syncs, and nobody else's topics should wait for a list of thousands.
 const MAX_CREATED: usize = 50;
 
-pub async fn handle(shared: Arc<Shared>, version: i16, request: MetadataRequest) -> MetadataResponse {
+/// `listener`: the one that the client came through, and is told the addresses of.
+pub async fn handle(
+    shared: Arc<Shared>,
+    listener: &str,
+    version: i16,
+    request: MetadataRequest,
+) -> MetadataResponse {
     let mut topics = Vec::new();
     match request.topics {
         // Null asks for all; in version 0 the empty list does.
@@ -43,7 +49,7 @@ pub async fn handle(shared: Arc<Shared>, version: i16, request: MetadataRequest)
     }
     let image = shared.image();
     MetadataResponse {
-        brokers: brokers(&image),
+        brokers: brokers(&image, listener),
         cluster_id: Some(shared.cluster_id.clone()),
         controller_id: image.controller().map_or(-1, |broker| broker.0),
         topics,
@@ -51,9 +57,9 @@ pub async fn handle(shared: Arc<Shared>, version: i16, request: MetadataRequest)
     }
 }
 
-fn brokers(image: &ClusterImage) -> Vec<MetadataResponseBroker> {
+fn brokers(image: &ClusterImage, listener: &str) -> Vec<MetadataResponseBroker> {
     let described = image.brokers().filter_map(|broker| {
-        let endpoint = broker.endpoints.first()?;
+        let endpoint = broker.endpoint(listener)?;
         Some(MetadataResponseBroker {
             node_id: broker.id.0,
             host: endpoint.host.clone(),

@@ -66,21 +66,22 @@ impl Scene {
     }
 
     pub fn broker_in(&self, data: &Path) -> Result<Process> {
-        let mut broker = self.start(
-            "core-broker",
-            "core-broker",
-            &[
-                "run",
-                "--data",
-                &data.to_string_lossy(),
-                "--kafka",
-                &self.kafka.to_string(),
-                "--quic",
-                &self.quic.to_string(),
-                "--certs",
-                &self.path("certs").to_string_lossy(),
-            ],
-        )?;
+        self.broker_with(data, &[])
+    }
+
+    /// A broker with a config file of these lines. Its first listener is the scene's.
+    pub fn broker_configured(&self, config: &str) -> Result<Process> {
+        let file = self.path("core-broker.toml");
+        std::fs::write(&file, config)?;
+        self.broker_with(&self.path("core-broker"), &["--config", &file.to_string_lossy()])
+    }
+
+    fn broker_with(&self, data: &Path, more: &[&str]) -> Result<Process> {
+        let (data, certs) = (data.display().to_string(), self.path("certs").display().to_string());
+        let (kafka, quic) = (self.kafka.to_string(), self.quic.to_string());
+        let mut args = vec!["run", "--data", &data, "--kafka", &kafka, "--quic", &quic, "--certs", &certs];
+        args.extend(more);
+        let mut broker = self.start("core-broker", "core-broker", &args)?;
         broker.ready()?;
         Ok(broker)
     }

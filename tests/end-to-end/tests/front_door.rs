@@ -12,7 +12,7 @@ fn every_help_fits_a_screen_and_names_its_defaults() {
     // The command, and a default it has to name.
     let table: [(&str, &[&str], &str); 12] = [
         ("core-broker", &[], ""),
-        ("core-broker", &["run"], "[default: 127.0.0.1:9092]"),
+        ("core-broker", &["run"], "[default: localhost:9092]"),
         ("core-broker", &["topics"], "127.0.0.1:9092]"),
         ("core-broker", &["consume"], "127.0.0.1:9092]"),
         ("edge-agent", &[], ""),

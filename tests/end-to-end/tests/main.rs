@@ -7,6 +7,7 @@ mod group;
 mod hostile;
 mod kcat;
 mod kill;
+mod listeners;
 mod path;
 mod replay;
 mod signals;

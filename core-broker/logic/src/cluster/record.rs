@@ -49,6 +49,14 @@ pub struct BrokerRecord {
     pub rack: Option<String>,
 }
 
+impl BrokerRecord {
+    /// Where the clients of a listener reach this broker. A client that is inside a network is never told an
+    /// address outside of it: `None` where this broker has no listener of that name.
+    pub fn endpoint(&self, listener: &str) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|endpoint| endpoint.listener == listener)
+    }
+}
+
 /// Where a listener of a broker is reached, as advertised to clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {

@@ -1,0 +1,100 @@
+//! Where a listener listens: one address, or `localhost`, which stands for two.
+
+use std::{
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    str::FromStr,
+};
+
+use serde::{Deserialize, Deserializer, de::Error};
+
+const LOCALHOST: &str = "localhost";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListenAddress {
+    /// 127.0.0.1 and [::1] at one port: which of them `localhost` means to a client is the client's choice,
+    /// and many ask for the second first.
+    Localhost(u16),
+    /// No name: it may stand for several.
+    Ip(SocketAddr),
+}
+
+impl ListenAddress {
+    pub fn sockets(self) -> Vec<SocketAddr> {
+        match self {
+            Self::Localhost(port) => {
+                vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]
+            }
+            Self::Ip(address) => vec![address],
+        }
+    }
+
+    /// 0.0.0.0 and [::], where no client can connect to.
+    pub fn is_unspecified(self) -> bool {
+        matches!(self, Self::Ip(address) if address.ip().is_unspecified())
+    }
+
+    pub fn with_port(self, port: u16) -> Self {
+        match self {
+            Self::Localhost(_) => Self::Localhost(port),
+            Self::Ip(address) => Self::Ip((address.ip(), port).into()),
+        }
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Localhost(port) => write!(f, "{LOCALHOST}:{port}"),
+            Self::Ip(address) => address.fmt(f),
+        }
+    }
+}
+
+impl FromStr for ListenAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let localhost = text
+            .rsplit_once(':')
+            .filter(|(host, _)| host.eq_ignore_ascii_case(LOCALHOST))
+            .and_then(|(_, port)| port.parse().ok());
+        match localhost {
+            Some(port) => Ok(Self::Localhost(port)),
+            None => text
+                .parse()
+                .map(Self::Ip)
+                .map_err(|_| format!("\"{text}\" is not IP:PORT or localhost:PORT, such as 127.0.0.1:9092")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ListenAddress {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn localhost_is_both_families_and_an_address_is_itself() {
+        for (text, sockets) in [
+            ("localhost:9092", &["127.0.0.1:9092", "[::1]:9092"][..]),
+            ("LOCALHOST:1", &["127.0.0.1:1", "[::1]:1"]),
+            ("127.0.0.1:9092", &["127.0.0.1:9092"]),
+            ("[::1]:9092", &["[::1]:9092"]),
+            ("0.0.0.0:9092", &["0.0.0.0:9092"]),
+        ] {
+            let address: ListenAddress = text.parse().unwrap();
+            let listened: Vec<String> = address.sockets().iter().map(SocketAddr::to_string).collect();
+            assert_eq!(listened, sockets, "{text}");
+            assert_eq!(address.to_string(), text.to_lowercase());
+        }
+        for text in ["localhost", "localhost:", "localhost:99999", "host:9092", "127.0.0.1", "9092", ""] {
+            assert!(text.parse::<ListenAddress>().is_err(), "{text}");
+        }
+    }
+}
