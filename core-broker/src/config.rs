@@ -9,11 +9,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use address::ListenAddress;
-use anyhow::{Context, bail};
+use anyhow::Context;
 use certs::TlsFiles;
-use serde::Deserialize;
-use service::{ByteSize, Period};
+use serde::{Deserialize, Serialize};
+use service::{ByteSize, Environment, Flag, LogFlags, Period, Settings};
+
+pub use address::ListenAddress;
+
+/// Of the broker's variables; the rest of a name says which key.
+const VARIABLES: &str = "LONGHAUL_BROKER";
 
 /// The flags of `core-broker run`. What is not given comes from the file, then from the default.
 #[derive(Debug, Default, clap::Args)]
@@ -28,15 +32,17 @@ pub struct Flags {
     #[arg(long, value_name = "IP:PORT", env = "LONGHAUL_BROKER_KAFKA")]
     pub kafka: Option<ListenAddress>,
     /// Listen here for edge agents [default: 127.0.0.1:4433]
-    #[arg(long, value_name = "IP:PORT", env = "LONGHAUL_BROKER_QUIC", value_parser = allowed::ip_port)]
+    #[arg(long, value_name = "IP:PORT", env = "LONGHAUL_BROKER_QUIC", value_parser = service::ip_port)]
     pub quic: Option<SocketAddr>,
     /// Folder of the development certificates [default: ~/.local/share/longhaul/certs]
     #[arg(long, value_name = "DIR", env = "LONGHAUL_CERTS")]
     pub certs: Option<PathBuf>,
+    #[command(flatten)]
+    pub log: LogFlags,
 }
 
 /// `deploy/config/core-broker.toml` shows every key with its default.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Folder of the logs; unset: `core-broker` in the user's data directory.
@@ -47,9 +53,10 @@ pub struct Config {
     pub edge: Edge,
     pub topics: Topics,
     pub groups: Groups,
+    pub log: service::Log,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Broker {
     /// Kafka's `node.id`.
@@ -69,7 +76,7 @@ pub struct Broker {
     pub segment_bytes: ByteSize,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Listener {
     /// A client is told the addresses of the listener of this name, on every broker; Kafka's way to serve
@@ -84,18 +91,18 @@ pub struct Listener {
 }
 
 /// Kafka's names. TLS and SASL have their places here.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SecurityProtocol {
     #[default]
     #[serde(rename = "PLAINTEXT")]
     Plaintext,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Edge {
     /// UDP, for edge agents.
-    #[serde(deserialize_with = "allowed::read_ip_port")]
+    #[serde(deserialize_with = "service::read_ip_port")]
     pub quic: SocketAddr,
     /// Agents connected at a time.
     pub max_agents: usize,
@@ -105,7 +112,7 @@ pub struct Edge {
     pub certs: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
     pub ca: PathBuf,
@@ -113,7 +120,7 @@ pub struct Tls {
     pub key: PathBuf,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Topics {
     /// Kafka's `auto.create.topics.enable`.
@@ -123,7 +130,7 @@ pub struct Topics {
     pub num_partitions: i32,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Groups {
     /// How long the first rebalance of a group waits for more members; Kafka's
@@ -182,24 +189,27 @@ impl Default for Groups {
 }
 
 impl Config {
-    /// The file named by the flags, with the flags over it and every path filled in.
+    /// What is in force for a broker that is started with these flags.
     pub fn load(flags: Flags) -> anyhow::Result<Self> {
-        let mut config: Self = service::load(flags.config.as_deref())?;
+        Self::settings(flags, &Environment::of_process())?.finish()
+    }
+
+    /// The file named by the flags, the environment and the flags over it, every path filled in.
+    pub fn settings(flags: Flags, environment: &Environment) -> anyhow::Result<Settings<Self>> {
+        let file = flags.config.as_deref();
+        let mut settings = Settings::<Self>::read::<Flags>(VARIABLES, file, environment, flags.given());
+        let config = &mut settings.values;
         if config.listener.is_empty() {
             config.listener.push(Listener::default());
         }
-        if let Some(address) = flags.kafka {
-            config.listener[0].address = address;
+        if flags.kafka.is_some() {
             config.listener[0].advertised = None;
         }
-        config.data = flags.data.or(config.data);
-        config.edge.quic = flags.quic.unwrap_or(config.edge.quic);
-        config.edge.certs = flags.certs.or(config.edge.certs);
         if config.data.is_none() {
             config.data = Some(service::data_home()?.join("core-broker"));
         }
-        allowed::check(&config)?;
-        Ok(config)
+        allowed::check(config, &mut settings.mistakes);
+        Ok(settings)
     }
 
     pub fn data(&self) -> &Path {
@@ -207,17 +217,28 @@ impl Config {
     }
 }
 
+impl Flags {
+    fn given(&self) -> Vec<Flag> {
+        let mut given = vec![
+            Flag::path("data", "data", self.data.as_deref()),
+            Flag::new("listener.0.address", "kafka", self.kafka),
+            Flag::new("edge.quic", "quic", self.quic),
+            Flag::path("edge.certs", "certs", self.certs.as_deref()),
+        ];
+        given.extend(self.log.flags());
+        given
+    }
+}
+
+/// Prints what is in force, or everything that is wrong.
+pub fn check(flags: Flags) -> anyhow::Result<()> {
+    Config::settings(flags, &Environment::of_process())?.print()
+}
+
 impl Edge {
     pub fn tls_files(&self) -> anyhow::Result<TlsFiles> {
         if let Some(Tls { ca, cert, key }) = self.tls.clone() {
             return Ok(TlsFiles { ca, cert, key });
-        }
-        if !self.quic.ip().is_loopback() {
-            bail!(
-                "the edge listener {} is open to other machines, but has only development certificates: \
-                 name your own in [edge.tls]",
-                self.quic
-            );
         }
         let folder = match &self.certs {
             Some(folder) => folder.clone(),
@@ -235,17 +256,25 @@ mod tests {
     #[test]
     fn the_documented_file_is_the_default() {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/config/core-broker.toml");
-        let documented = Config::load(Flags { config: Some(file), ..Flags::default() }).unwrap();
-        let default = Config::load(Flags::default()).unwrap();
+        let documented = read(Flags { config: Some(file), ..Flags::default() }).unwrap();
+        let default = read(Flags::default()).unwrap();
         assert_eq!(format!("{documented:#?}"), format!("{default:#?}"));
     }
 
+    fn read(flags: Flags) -> anyhow::Result<Config> {
+        Config::settings(flags, &Environment::default())?.finish()
+    }
+
+    /// Without the place of each mistake, which `service` knows.
     fn told(text: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("broker.toml");
         std::fs::write(&file, text).unwrap();
-        let loaded = Config::load(Flags { config: Some(file), ..Flags::default() });
-        loaded.map_or_else(|error| format!("{error:#}"), |_| "fine".to_owned())
+        let told = read(Flags { config: Some(file.clone()), ..Flags::default() });
+        let told = told.map_or_else(|error| format!("{error:#}"), |_| "fine".to_owned());
+        // FILE:LINE: what is wrong.
+        let placed = told.strip_prefix(&format!("{}:", file.display()));
+        placed.and_then(|rest| rest.split_once(": ")).map_or(told.as_str(), |(_, told)| told).to_owned()
     }
 
     #[test]
@@ -315,6 +344,7 @@ mod tests {
     fn an_address_to_listen_on_is_ip_and_port() {
         for (text, expected) in [
             ("[edge]\nquic = \"localhost:4433\"", "\"localhost:4433\" is not IP:PORT"),
+            ("[edge]\nquic = \"0.0.0.0:4433\"", "is open to other machines: name certificates of your own"),
             ("[edge]\nquic = \"127.0.0.1\"", "\"127.0.0.1\" is not IP:PORT"),
             ("[[listener]]\naddress = \"host:9092\"", "\"host:9092\" is not IP:PORT"),
             ("[[listener]]\naddress = \"0.0.0.0:9092\"", "set advertised = \"HOST:PORT\""),

@@ -18,6 +18,8 @@ struct Cli {
 enum Command {
     /// Serve Kafka clients and edge agents until SIGINT or SIGTERM
     Run(config::Flags),
+    /// Print the config in force and where each value was given, or everything that is wrong with it
+    CheckConfig(config::Flags),
     /// Create, list and describe topics
     Topics(cli::Topics),
     /// Print the records of a topic
@@ -27,6 +29,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(flags) => run(flags),
+        Command::CheckConfig(flags) => config::check(flags),
         Command::Topics(args) => cli::topics(args),
         Command::Consume(args) => cli::consume(args),
     };
@@ -34,7 +37,7 @@ fn main() -> ExitCode {
 }
 
 fn run(flags: config::Flags) -> anyhow::Result<()> {
-    service::init_logs();
     let config = config::Config::load(flags)?;
+    config.log.init();
     tokio::runtime::Runtime::new()?.block_on(broker::run(config))
 }

@@ -12,6 +12,8 @@ use service::Period;
 pub struct Args {
     #[command(subcommand)]
     pub command: Command,
+    #[command(flatten)]
+    pub log: service::LogFlags,
 }
 
 #[derive(Debug, Subcommand)]

@@ -22,8 +22,9 @@ use clap::Parser;
 use config::{Args, Command};
 
 fn main() -> ExitCode {
-    service::init_logs();
-    let result = match Args::parse().command {
+    let args = Args::parse();
+    args.log.init();
+    let result = match args.command {
         Command::Fleet(args) => fleet::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Broker(args) => broker::run(args).map(|()| ExitCode::SUCCESS),

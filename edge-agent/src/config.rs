@@ -9,8 +9,11 @@ use std::{
 
 use certs::TlsFiles;
 use edge_logic::routes::{RouteConfig, default_routes};
-use serde::Deserialize;
-use service::{ByteSize, Period};
+use serde::{Deserialize, Serialize};
+use service::{ByteSize, Environment, Flag, LogFlags, Period, Settings};
+
+/// Of the agent's variables; the rest of a name says which key.
+const VARIABLES: &str = "LONGHAUL_AGENT";
 
 /// The flags of `edge-agent run`. What is not given comes from the file, then from the default.
 #[derive(Debug, Default, clap::Args)]
@@ -22,7 +25,7 @@ pub struct Flags {
     #[arg(long, value_name = "DIR", env = "LONGHAUL_AGENT_DATA")]
     pub data: Option<PathBuf>,
     /// Listen here for devices [default: 127.0.0.1:1883]
-    #[arg(long, value_name = "IP:PORT", env = "LONGHAUL_AGENT_MQTT", value_parser = allowed::ip_port)]
+    #[arg(long, value_name = "IP:PORT", env = "LONGHAUL_AGENT_MQTT", value_parser = service::ip_port)]
     pub mqtt: Option<SocketAddr>,
     /// The broker's edge listener [default: 127.0.0.1:4433]
     #[arg(long, value_name = "HOST:PORT", env = "LONGHAUL_AGENT_UPLINK")]
@@ -30,10 +33,12 @@ pub struct Flags {
     /// Folder of the development certificates [default: ~/.local/share/longhaul/certs]
     #[arg(long, value_name = "DIR", env = "LONGHAUL_CERTS")]
     pub certs: Option<PathBuf>,
+    #[command(flatten)]
+    pub log: LogFlags,
 }
 
 /// `deploy/config/edge-agent.toml` shows every key with its default.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Folder of the outbox; unset: `edge-agent` in the user's data directory.
@@ -44,12 +49,13 @@ pub struct Config {
     pub downlink: Downlink,
     /// The first whose filter matches is taken. None given: GPS of trucks and of persons with watches.
     pub route: Vec<RouteConfig>,
+    pub log: service::Log,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Mqtt {
-    #[serde(deserialize_with = "allowed::read_ip_port")]
+    #[serde(deserialize_with = "service::read_ip_port")]
     pub address: SocketAddr,
     /// Devices connected at a time. A gateway serves a depot, not a country.
     pub max_connections: usize,
@@ -57,7 +63,7 @@ pub struct Mqtt {
     pub max_packet: ByteSize,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Uplink {
     /// HOST:PORT of the broker's edge listener (UDP).
@@ -73,7 +79,7 @@ pub struct Uplink {
     pub certs: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
     pub ca: PathBuf,
@@ -81,7 +87,7 @@ pub struct Tls {
     pub key: PathBuf,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Outbox {
     /// Blocks that wait for the broker may take this much; then events are no longer acknowledged. A week
@@ -93,7 +99,7 @@ pub struct Outbox {
     pub cache: ByteSize,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Downlink {
     /// Kafka topics whose records, JSON with a `vehicle_id`, are for the devices behind this agent.
@@ -135,26 +141,47 @@ impl Default for Downlink {
 }
 
 impl Config {
-    /// The file named by the flags, with the flags over it and every path filled in.
+    /// What is in force for an agent that is started with these flags.
     pub fn load(flags: Flags) -> anyhow::Result<Self> {
-        let mut config: Self = service::load(flags.config.as_deref())?;
-        config.data = flags.data.or(config.data);
-        config.mqtt.address = flags.mqtt.unwrap_or(config.mqtt.address);
-        config.uplink.broker = flags.uplink.unwrap_or(config.uplink.broker);
-        config.uplink.certs = flags.certs.or(config.uplink.certs);
+        Self::settings(flags, &Environment::of_process())?.finish()
+    }
+
+    /// The file named by the flags, the environment and the flags over it, every path filled in.
+    pub fn settings(flags: Flags, environment: &Environment) -> anyhow::Result<Settings<Self>> {
+        let file = flags.config.as_deref();
+        let mut settings = Settings::<Self>::read::<Flags>(VARIABLES, file, environment, flags.given());
+        let config = &mut settings.values;
         if config.data.is_none() {
             config.data = Some(service::data_home()?.join("edge-agent"));
         }
         if config.route.is_empty() {
             config.route = default_routes();
         }
-        allowed::check(&config)?;
-        Ok(config)
+        allowed::check(config, &mut settings.mistakes);
+        Ok(settings)
     }
 
     pub fn data(&self) -> &Path {
         self.data.as_deref().expect("filled in by load")
     }
+}
+
+impl Flags {
+    fn given(&self) -> Vec<Flag> {
+        let mut given = vec![
+            Flag::path("data", "data", self.data.as_deref()),
+            Flag::new("mqtt.address", "mqtt", self.mqtt),
+            Flag::new("uplink.broker", "uplink", self.uplink.as_ref()),
+            Flag::path("uplink.certs", "certs", self.certs.as_deref()),
+        ];
+        given.extend(self.log.flags());
+        given
+    }
+}
+
+/// Prints what is in force, or everything that is wrong.
+pub fn check(flags: Flags) -> anyhow::Result<()> {
+    Config::settings(flags, &Environment::of_process())?.print()
 }
 
 impl Uplink {
@@ -183,12 +210,16 @@ impl Uplink {
 mod tests {
     use super::*;
 
+    fn read(flags: Flags) -> anyhow::Result<Config> {
+        Config::settings(flags, &Environment::default())?.finish()
+    }
+
     /// The file documents the defaults, so it must say what they are.
     #[test]
     fn the_documented_file_is_the_default() {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/config/edge-agent.toml");
-        let documented = Config::load(Flags { config: Some(file), ..Flags::default() }).unwrap();
-        let default = Config::load(Flags::default()).unwrap();
+        let documented = read(Flags { config: Some(file), ..Flags::default() }).unwrap();
+        let default = read(Flags::default()).unwrap();
         assert_eq!(format!("{documented:#?}"), format!("{default:#?}"));
     }
 
@@ -219,7 +250,7 @@ mod tests {
             ("[[route]]", "filter = \"a/#/b\"\ntopic = \"a\"\nkey = \"k\"", "route \"a/#/b\": "),
         ] {
             std::fs::write(&file, format!("{part}\n{line}\n")).unwrap();
-            let loaded = Config::load(Flags { config: Some(file.clone()), ..Flags::default() });
+            let loaded = read(Flags { config: Some(file.clone()), ..Flags::default() });
             let told = loaded.map_or_else(|error| format!("{error:#}"), |_| "fine".to_owned());
             assert!(told.contains(expected), "{line}: {told}");
         }

@@ -18,15 +18,20 @@ struct Cli {
 enum Command {
     /// Serve devices until SIGINT or SIGTERM
     Run(config::Flags),
+    /// Print the config in force and where each value was given, or everything that is wrong with it
+    CheckConfig(config::Flags),
 }
 
 fn main() -> ExitCode {
-    let Command::Run(flags) = Cli::parse().command;
-    service::exit("edge-agent", run(flags))
+    let result = match Cli::parse().command {
+        Command::Run(flags) => run(flags),
+        Command::CheckConfig(flags) => config::check(flags),
+    };
+    service::exit("edge-agent", result)
 }
 
 fn run(flags: config::Flags) -> anyhow::Result<()> {
-    service::init_logs();
     let config = config::Config::load(flags)?;
+    config.log.init();
     tokio::runtime::Runtime::new()?.block_on(agent::run(config))
 }

@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::ensure;
 use clap::{Args, Parser, Subcommand};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use service::{Environment, Flag, LogFlags, Mistakes, Settings};
+
+/// Of the apps' variables; the rest of a name says which key.
+const VARIABLES: &str = "LONGHAUL_APPS";
 
 /// Longhaul's stream apps: positions in, velocities and driver-break alerts out, and a live map.
 #[derive(Debug, Parser)]
@@ -22,6 +25,8 @@ pub enum AppCommand {
     DriverBreak(StreamArgs),
     /// The live map: vehicles, speeds, alerts, age of the data
     Dashboard(DashboardArgs),
+    /// Print the config in force and where each value was given, or everything that is wrong with it
+    CheckConfig(CheckArgs),
 }
 
 #[derive(Debug, Args)]
@@ -32,6 +37,8 @@ pub struct CommonArgs {
     /// Values for what no flag and no variable gives
     #[arg(long, value_name = "FILE", env = "LONGHAUL_CONFIG")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    log: LogFlags,
 }
 
 #[derive(Debug, Args)]
@@ -52,24 +59,31 @@ pub struct DashboardArgs {
     dashboard: Option<String>,
 }
 
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
 /// The file; one for all apps.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     pub bootstrap: String,
     pub velocity: Stream,
     pub driver_break: Stream,
     pub dashboard: Dashboard,
+    pub log: service::Log,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Stream {
     /// The app's name when absent.
     pub group: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Dashboard {
     /// Loopback, because the page has no login: a proxy that has one may stand in front.
@@ -83,6 +97,7 @@ impl Default for Config {
             velocity: Stream::default(),
             driver_break: Stream::default(),
             dashboard: Dashboard::default(),
+            log: service::Log::default(),
         }
     }
 }
@@ -95,17 +110,19 @@ impl Default for Dashboard {
 
 impl Config {
     /// librdkafka would take any text, and try for ever.
-    fn check(&self) -> anyhow::Result<()> {
+    fn check(&self, mistakes: &mut Mistakes) {
         let bootstrap = &self.bootstrap;
-        ensure!(
-            bootstrap.split(',').all(|address| is_host_port(address.trim())),
-            "bootstrap is \"{bootstrap}\", but must be HOST:PORT[,HOST:PORT]"
-        );
+        let is_list = bootstrap.split(',').all(|address| is_host_port(address.trim()));
+        mistakes.ensure("bootstrap", is_list, || {
+            format!("bootstrap is \"{bootstrap}\", but must be HOST:PORT[,HOST:PORT]")
+        });
         for (key, stream) in [("velocity.group", &self.velocity), ("driver_break.group", &self.driver_break)]
         {
-            ensure!(stream.group.as_deref() != Some(""), "{key} is \"\", but a group has a name");
+            mistakes.ensure(key, stream.group.as_deref() != Some(""), || {
+                format!("{key} is \"\", but a group has a name")
+            });
         }
-        Ok(())
+        self.log.check(mistakes);
     }
 }
 
@@ -121,34 +138,41 @@ fn is_host_port(address: &str) -> bool {
 }
 
 impl CommonArgs {
-    fn load(&self) -> anyhow::Result<Config> {
-        let mut config: Config = service::load(self.config.as_deref())?;
-        if let Some(bootstrap) = &self.bootstrap {
-            config.bootstrap.clone_from(bootstrap);
-        }
-        Ok(config)
+    /// The file, the environment over it, the flags over both; `own` are those of one app.
+    fn settings<F: Args>(&self, own: Flag, environment: &Environment) -> Settings<Config> {
+        let mut flags = vec![Flag::new("bootstrap", "bootstrap", self.bootstrap.as_ref()), own];
+        flags.extend(self.log.flags());
+        let mut settings =
+            Settings::<Config>::read::<F>(VARIABLES, self.config.as_deref(), environment, flags);
+        settings.values.check(&mut settings.mistakes);
+        settings
     }
 }
 
 impl StreamArgs {
-    pub fn load(&self, part: fn(&mut Config) -> &mut Stream) -> anyhow::Result<Config> {
-        let mut config = self.common.load()?;
-        if self.group.is_some() {
-            part(&mut config).group.clone_from(&self.group);
-        }
-        config.check()?;
-        Ok(config)
+    /// `key` is that of the app's group.
+    pub fn load(&self, key: &'static str) -> anyhow::Result<Config> {
+        self.read(key, &Environment::of_process())
+    }
+
+    fn read(&self, key: &'static str, environment: &Environment) -> anyhow::Result<Config> {
+        let group = Flag::new(key, "group", self.group.as_ref());
+        self.common.settings::<Self>(group, environment).finish()
     }
 }
 
 impl DashboardArgs {
     pub fn load(&self) -> anyhow::Result<Config> {
-        let mut config = self.common.load()?;
-        if let Some(listen) = &self.dashboard {
-            config.dashboard.listen.clone_from(listen);
-        }
-        config.check()?;
-        Ok(config)
+        let listen = Flag::new("dashboard.listen", "dashboard", self.dashboard.as_ref());
+        self.common.settings::<Self>(listen, &Environment::of_process()).finish()
+    }
+}
+
+impl CheckArgs {
+    /// Prints what is in force, or everything that is wrong.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let none = Flag::new("dashboard.listen", "dashboard", None::<&str>);
+        self.common.settings::<DashboardArgs>(none, &Environment::of_process()).print()
     }
 }
 
@@ -163,7 +187,7 @@ mod tests {
         let path = path.display().to_string();
         let line = ["stream-apps", "velocity", "--config", &path].into_iter().chain(flags.iter().copied());
         match Cli::try_parse_from(line)?.app {
-            AppCommand::Velocity(args) => args.load(|config| &mut config.velocity),
+            AppCommand::Velocity(args) => args.read("velocity.group", &Environment::default()),
             other => anyhow::bail!("{other:?}"),
         }
     }

@@ -22,27 +22,31 @@ use std::{
 
 use clap::Parser;
 
-use config::{AppCommand, Cli};
+use config::{AppCommand, Cli, Config};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
-    service::init_logs();
-    let result = match cli.app {
-        AppCommand::Velocity(args) => match args.load(|config| &mut config.velocity) {
+    let result = match Cli::parse().app {
+        AppCommand::Velocity(args) => match loaded(args.load("velocity.group")) {
             Ok(config) => stream(velocity::APP, config.bootstrap, config.velocity).await,
             Err(error) => Err(error),
         },
-        AppCommand::DriverBreak(args) => match args.load(|config| &mut config.driver_break) {
+        AppCommand::DriverBreak(args) => match loaded(args.load("driver_break.group")) {
             Ok(config) => stream(driver_break::APP, config.bootstrap, config.driver_break).await,
             Err(error) => Err(error),
         },
-        AppCommand::Dashboard(args) => match args.load() {
+        AppCommand::Dashboard(args) => match loaded(args.load()) {
             Ok(config) => dashboard::run(&config.bootstrap, &config.dashboard.listen).await,
             Err(error) => Err(error),
         },
+        AppCommand::CheckConfig(args) => args.check(),
     };
     service::exit("stream-apps", result)
+}
+
+/// What is in force, and the log as it says.
+fn loaded(config: anyhow::Result<Config>) -> anyhow::Result<Config> {
+    config.inspect(|config| config.log.init())
 }
 
 /// Runs the app on a thread of its own until SIGINT or SIGTERM.

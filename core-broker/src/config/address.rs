@@ -6,7 +6,7 @@ use std::{
     str::FromStr,
 };
 
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 const LOCALHOST: &str = "localhost";
 
@@ -66,6 +66,12 @@ impl FromStr for ListenAddress {
                 .map(Self::Ip)
                 .map_err(|_| format!("\"{text}\" is not IP:PORT or localhost:PORT, such as 127.0.0.1:9092")),
         }
+    }
+}
+
+impl Serialize for ListenAddress {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -2,18 +2,23 @@
 //! set up its log, say that it serves, and stop when asked.
 #![allow(clippy::disallowed_methods)] // a shell: it reads files
 
-mod config;
+mod address;
+mod log;
+mod settings;
+pub mod systemd;
 mod units;
 
 use std::{
-    env, io,
-    io::{IsTerminal, Write},
+    env,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
 use anyhow::Context;
 
-pub use config::load;
+pub use address::{Optional as OptionalAddress, ip_port, read_ip_port};
+pub use log::{Log, LogFlags};
+pub use settings::{Environment, Flag, Mistakes, Settings};
 pub use units::{ByteSize, Period};
 
 /// `$XDG_DATA_HOME/longhaul`, by default `~/.local/share/longhaul`: where a service that was told
@@ -36,22 +41,6 @@ pub fn writable_folder(path: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write in {}: give another folder with --data DIR", path.display()))
 }
 
-/// Logs to standard error; `LONGHAUL_LOG` filters (`info`, `debug`, `core_broker=trace` ...),
-/// `LONGHAUL_LOG_FORMAT=json` writes a JSON object a line.
-pub fn init_logs() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("LONGHAUL_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal());
-    if env::var("LONGHAUL_LOG_FORMAT").is_ok_and(|format| format == "json") {
-        logs.json().init();
-    } else {
-        logs.with_target(false).init();
-    }
-}
-
 /// Takes as many open files as the system allows: the customary 1024 are few for a log or a listener.
 pub fn raise_file_limit() {
     match rlimit::increase_nofile_limit(u64::MAX) {
@@ -65,6 +54,7 @@ pub fn serving(line: &str) {
     let mut out = io::stdout().lock();
     // A closed pipe is no reason to stop serving.
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    systemd::ready(line);
 }
 
 /// Resolves at the first SIGINT or SIGTERM after the call. Called before [`serving`]: whoever reads that line
@@ -78,6 +68,7 @@ pub fn stop_signal() -> impl Future<Output = io::Result<()>> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
+        systemd::stopping();
         Ok(())
     }
 }

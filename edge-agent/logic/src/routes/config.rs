@@ -1,11 +1,11 @@
 //! `[[route]]` in the agent's configuration.
 
 use fleet_events::topics::{FITBITS_GPS, TRUCKS_GPS};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use uplink_wire::Class;
 
 /// Which publishes become records of which topic. The first route whose filter matches is taken.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RouteConfig {
     /// An MQTT topic filter.
@@ -29,7 +29,7 @@ pub struct RouteConfig {
     pub downlink: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// Bytes that nobody looks into.
@@ -39,7 +39,7 @@ pub enum Format {
     GpsJson,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RouteClass {
     Alert,
