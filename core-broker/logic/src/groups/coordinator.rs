@@ -16,6 +16,7 @@ use super::messages::{Action, Answer, Input, Request, Token};
 use super::record::OffsetsRecord;
 use super::record_codec::OffsetsRecordError;
 use super::step::{Save, Saves, Step, Then};
+use crate::ids::{Offset, TopicPartition};
 
 pub struct Coordinator {
     pub(super) config: GroupConfig,
@@ -32,6 +33,7 @@ pub struct Coordinator {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Loading,
+    Unreadable,
     Active,
     Resigned,
 }
@@ -87,7 +89,9 @@ impl Coordinator {
 
     pub fn handle(&mut self, input: Input, now: Instant, actions: &mut Vec<Action>) {
         match input {
-            Input::Loaded => self.loaded(now),
+            Input::Loaded => self.loaded(now, actions),
+            Input::LoadFailed => self.phase = Phase::Unreadable,
+            Input::TopicDeleted { topic } => self.topic_deleted(&topic, now, actions),
             Input::Resigned => self.resign(now, actions),
             Input::Request { token, request } => self.request(token, &request, now, actions),
             Input::Persisted { persist } => {
@@ -120,29 +124,58 @@ impl Coordinator {
         Ok(self.groups.values().map(Group::listing).collect())
     }
 
+    /// A group that is not there is [`GroupState::Dead`].
     pub fn describe(&self, group_id: &str) -> Result<GroupDescription, GroupError> {
         self.ready()?;
         Ok(self.groups.get(group_id).map_or_else(|| dead(group_id), Group::description))
     }
 
+    /// Every committed offset, in order of group, topic and partition.
+    pub fn positions(&self) -> impl Iterator<Item = (&str, &TopicPartition, Offset)> {
+        self.groups.values().flat_map(|group| {
+            group.offsets.iter().map(|(partition, committed)| (&*group.id, partition, committed.offset))
+        })
+    }
+
     pub(super) fn ready(&self) -> Result<(), GroupError> {
         match self.phase {
             Phase::Loading => Err(GroupError::LoadInProgress),
+            Phase::Unreadable => Err(GroupError::CoordinatorNotAvailable),
             Phase::Active => Ok(()),
             Phase::Resigned => Err(GroupError::NotCoordinator),
         }
     }
 
-    fn loaded(&mut self, now: Instant) {
+    fn loaded(&mut self, now: Instant, actions: &mut Vec<Action>) {
         if self.phase != Phase::Loading {
             return;
         }
         self.phase = Phase::Active;
         self.next_expiry_check = now + self.config.expiry_check_interval;
         self.groups.retain(|_, group| !group.is_vacant());
-        self.groups.values_mut().for_each(|group| group.resume(now));
         for group_id in self.groups.keys().cloned().collect::<Vec<_>>() {
-            self.set_alarm(&group_id);
+            self.with_group(&group_id, now, actions, Group::resume);
+        }
+    }
+
+    /// Also what is on its way to the disk, which would outlive the topic.
+    fn topic_deleted(&mut self, topic: &str, now: Instant, actions: &mut Vec<Action>) {
+        if self.phase != Phase::Active {
+            return;
+        }
+        let of_topic = |partition: &&TopicPartition| &*partition.topic == topic;
+        let mut gone: BTreeMap<Arc<str>, BTreeSet<TopicPartition>> = BTreeMap::new();
+        for group in self.groups.values() {
+            let offsets: BTreeSet<_> = group.offsets.keys().filter(of_topic).cloned().collect();
+            if !offsets.is_empty() {
+                gone.insert(group.id.clone(), offsets);
+            }
+        }
+        for (group_id, partition) in self.saves.commits().filter(|(_, partition)| of_topic(partition)) {
+            gone.entry(group_id.clone()).or_default().insert(partition.clone());
+        }
+        for (group_id, partitions) in gone {
+            self.with_group(&group_id, now, actions, |group, step| group.forget_offsets(&partitions, step));
         }
     }
 

@@ -40,7 +40,7 @@ impl Group {
     }
 
     pub fn description(&self) -> GroupDescription {
-        // Before the generation is settled, neither protocol nor assignments are.
+        // Before the generation is settled, no protocol is. What a member was given last, it may still own.
         let settled = self.state == GroupState::Stable;
         let protocol_name = self.protocol_name.clone().filter(|_| settled).unwrap_or_default();
         let members = self.members.iter().map(|(member_id, member)| MemberDescription {
@@ -49,7 +49,7 @@ impl Group {
             client_id: member.client_id.clone(),
             client_host: member.client_host.clone(),
             metadata: member.metadata(&protocol_name),
-            assignment: if settled { member.assignment.clone() } else { Bytes::new() },
+            assignment: member.assignment.clone(),
         });
         GroupDescription {
             group_id: self.id.to_string(),

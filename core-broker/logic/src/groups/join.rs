@@ -22,14 +22,22 @@ impl Group {
     }
 
     fn admits(&self, request: &JoinRequest, step: &Step) -> Result<(), GroupError> {
-        let seated = |instance| self.static_members.contains_key(instance);
-        let has_place = self.members.contains_key(&request.member_id)
-            || self.pending.contains_key(&request.member_id)
-            || request.group_instance_id.as_ref().is_some_and(seated);
-        if !has_place && self.members.len() + self.pending.len() >= step.config.max_group_size {
+        if !self.has_room(request, step.config.max_group_size) {
             return Err(GroupError::GroupFull);
         }
         if self.supports(request) { Ok(()) } else { Err(GroupError::InconsistentProtocol) }
+    }
+
+    fn has_room(&self, request: &JoinRequest, most: usize) -> bool {
+        let instance = request.group_instance_id.as_ref();
+        let seat = instance.and_then(|instance| self.static_members.get(instance));
+        let Some(member) = self.members.get(seat.unwrap_or(&request.member_id)) else {
+            return self.pending.contains_key(&request.member_id)
+                || self.members.len() + self.pending.len() < most;
+        };
+        // Where the maximum was lowered there are more members than places: the first to rejoin have them.
+        let rejoined = || self.members.values().filter(|member| member.awaits_join()).count();
+        self.members.len() <= most || member.awaits_join() || rejoined() < most
     }
 
     /// A member must speak the group's kind of protocol and offer one that all members have.

@@ -1,5 +1,6 @@
 //! One member of a group, and what it waits for.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -42,7 +43,7 @@ impl Member {
             client_host: request.client_host.clone(),
             session_timeout: millis(request.session_timeout_ms),
             rebalance_timeout: millis(request.rebalance_timeout_ms),
-            protocols: request.protocols.clone(),
+            protocols: kept(&request.protocols),
             assignment: Bytes::new(),
             awaiting: Awaiting::Join(token),
             is_new: true,
@@ -56,7 +57,7 @@ impl Member {
         self.client_host = request.client_host.clone();
         self.session_timeout = millis(request.session_timeout_ms);
         self.rebalance_timeout = millis(request.rebalance_timeout_ms);
-        self.protocols = request.protocols.clone();
+        self.protocols = kept(&request.protocols);
     }
 
     pub fn heard_from(&mut self, now: Instant) {
@@ -76,6 +77,11 @@ impl Member {
         matches!(self.awaiting, Awaiting::Join(_))
     }
 
+    /// Each once, also where a client names one twice.
+    pub fn protocol_names(&self) -> BTreeSet<&String> {
+        self.protocols.iter().map(|(name, _)| name).collect()
+    }
+
     pub fn supports(&self, protocol: &str) -> bool {
         self.protocols.iter().any(|(name, _)| name == protocol)
     }
@@ -84,6 +90,15 @@ impl Member {
         let found = self.protocols.iter().find(|(name, _)| name == protocol);
         found.map(|(_, metadata)| metadata.clone()).unwrap_or_default()
     }
+}
+
+/// The bytes of a request are a piece of what its connection read, which would live as long as the member.
+fn kept(protocols: &[(String, Bytes)]) -> Vec<(String, Bytes)> {
+    protocols.iter().map(|(name, metadata)| (name.clone(), copied(metadata))).collect()
+}
+
+pub fn copied(bytes: &Bytes) -> Bytes {
+    Bytes::copy_from_slice(bytes)
 }
 
 /// A negative time on the wire is no time at all.

@@ -20,8 +20,14 @@ pub struct PersistId(pub u64);
 pub enum Input {
     /// Every record of the partition went through `replay`.
     Loaded,
+    /// The partition cannot be read: whoever asks is told so, and waits for nothing.
+    LoadFailed,
     /// Leadership of the partition is lost; nothing after this is answered but "not here".
     Resigned,
+    /// What groups committed for the topic is forgotten, whatever state they are in.
+    TopicDeleted {
+        topic: Arc<str>,
+    },
     Request {
         token: Token,
         request: Request,
@@ -139,6 +145,8 @@ pub struct CommitRequest {
     pub generation: i32,
     pub member_id: String,
     pub group_instance_id: Option<String>,
+    /// OffsetCommit v2 to v4: keep the offsets for this long, whatever the broker's retention.
+    pub retention_ms: Option<i64>,
     pub offsets: Vec<OffsetToCommit>,
 }
 

@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use super::error::GroupError;
 use super::group::{Group, GroupState};
-use super::member::Member;
 use super::messages::{Answer, CommitRequest, FetchedOffset, Token};
 use super::record::{CommittedOffset, OffsetsRecord};
 use super::step::{Step, Then};
-use super::subscription::subscribed_topics;
+use super::subscription::{CONSUMER, subscribed_topics};
 use crate::fields;
 use crate::ids::{LeaderEpoch, Offset, TopicPartition};
 
@@ -35,6 +34,7 @@ impl Group {
                     leader_epoch: commit.leader_epoch,
                     metadata: commit.metadata.clone(),
                     commit_unix_ms: step.unix_ms,
+                    expire_unix_ms: request.retention_ms.map(|ms| step.unix_ms.saturating_add(ms)),
                 };
                 records.push(self.offset_record(&commit.partition, Some(value)));
             }
@@ -73,24 +73,34 @@ impl Group {
         if self.state != GroupState::Empty {
             return step.answer(token, Answer::DeleteGroup(Err(GroupError::NonEmptyGroup)));
         }
-        let records = self.tombstones();
+        let mut partitions: BTreeSet<TopicPartition> = self.offsets.keys().cloned().collect();
+        let under_way = step.saves.commits().filter(|(group_id, _)| **group_id == self.id);
+        partitions.extend(under_way.map(|(_, partition)| partition.clone()));
+        let records = self.tombstones(&partitions);
         step.persist(&self.id, records, Then::AnswerDelete { token, answer: Answer::DeleteGroup(Ok(())) });
     }
 
-    fn tombstones(&self) -> Vec<OffsetsRecord> {
+    /// Of the group too.
+    fn tombstones(&self, partitions: &BTreeSet<TopicPartition>) -> Vec<OffsetsRecord> {
         let group = OffsetsRecord::Group { group_id: self.id.to_string(), value: None };
-        self.offsets.keys().map(|at| self.offset_record(at, None)).chain([group]).collect()
+        partitions.iter().map(|at| self.offset_record(at, None)).chain([group]).collect()
+    }
+
+    /// Nobody waits for it.
+    pub fn forget_offsets(&mut self, partitions: &BTreeSet<TopicPartition>, step: &mut Step) {
+        let records = partitions.iter().map(|at| self.offset_record(at, None)).collect();
+        step.persist(&self.id, records, Then::Nothing);
     }
 
     pub fn delete_offsets(&mut self, token: Token, partitions: &[TopicPartition], step: &mut Step) {
-        let in_use = match self.topics_in_use() {
-            Ok(topics) => topics,
-            Err(error) => return step.answer(token, Answer::DeleteOffsets(Err(error))),
-        };
+        if !self.members.is_empty() && !self.is_of_consumers() {
+            return step.answer(token, Answer::DeleteOffsets(Err(GroupError::NonEmptyGroup)));
+        }
+        let in_use = self.topics_in_use();
         let mut records = Vec::new();
         let mut rows = Vec::new();
         for at in partitions {
-            let subscribed = in_use.contains(&*at.topic);
+            let subscribed = in_use.contains(&at.topic);
             rows.push((at.clone(), if subscribed { Err(GroupError::SubscribedToTopic) } else { Ok(()) }));
             if !subscribed && self.offsets.contains_key(at) {
                 records.push(self.offset_record(at, None));
@@ -104,47 +114,70 @@ impl Group {
         }
     }
 
-    /// Topics whose offsets the members still need. Where we cannot tell, all of them.
-    fn topics_in_use(&self) -> Result<BTreeSet<String>, GroupError> {
-        let protocol = self.protocol_name.as_deref();
-        let topics = |member: &Member| {
-            // Between generations the members' first choice is the best there is.
-            let first = member.protocols.first().map(|(name, _)| name.as_str());
-            let metadata = member.metadata(protocol.or(first).unwrap_or_default());
-            subscribed_topics(self.protocol_type.as_deref(), &metadata).ok_or(GroupError::NonEmptyGroup)
-        };
-        self.members.values().try_fold(BTreeSet::new(), |mut all, member| {
-            all.append(&mut topics(member)?);
-            Ok(all)
-        })
+    /// Topics whose offsets the members still need.
+    fn topics_in_use(&self) -> TopicsInUse {
+        if self.members.is_empty() {
+            return TopicsInUse::These(BTreeSet::new());
+        }
+        let Some(protocol) = &self.protocol_name else { return TopicsInUse::AnyMayBe };
+        let mut all = BTreeSet::new();
+        for member in self.members.values() {
+            match subscribed_topics(self.protocol_type.as_deref(), &member.metadata(protocol)) {
+                Some(mut topics) => all.append(&mut topics),
+                None => return TopicsInUse::AnyMayBe,
+            }
+        }
+        TopicsInUse::These(all)
     }
 
-    /// Forgets what nobody came back for: offsets of a group that has been empty for the retention
-    /// time, or that were committed so long ago when the group never had members.
+    /// Forgets what nobody came back for (KIP-211): offsets of a group that has been empty for the retention
+    /// time, and of topics that its consumers have not asked for since they were committed so long ago.
     pub fn expire_offsets(&mut self, step: &mut Step) {
-        if self.state != GroupState::Empty || !self.pending.is_empty() {
+        let simple = self.protocol_type.is_none();
+        let empty = self.state == GroupState::Empty;
+        let consuming = self.state == GroupState::Stable && self.is_of_consumers();
+        if !self.pending.is_empty() || !(simple || empty || consuming) {
             return;
         }
+        let in_use = self.topics_in_use();
         let retention = i64::try_from(step.config.offsets_retention.as_millis()).unwrap_or(i64::MAX);
-        let empty_since =
-            self.protocol_type.is_some().then_some(self.state_unix_ms).filter(|since| *since >= 0);
-        let expired = |offset: &CommittedOffset| {
+        let empty_since = Some(self.state_unix_ms).filter(|since| empty && !simple && *since >= 0);
+        let expired = |(partition, offset): &(&TopicPartition, &CommittedOffset)| {
             let since = empty_since.unwrap_or(offset.commit_unix_ms);
-            step.unix_ms.saturating_sub(since) >= retention
+            let expires = offset.expire_unix_ms.unwrap_or(since.saturating_add(retention));
+            !in_use.contains(&partition.topic) && step.unix_ms >= expires
         };
-        let records = if self.offsets.values().all(expired) {
-            self.tombstones()
-        } else {
-            let old = self.offsets.iter().filter(|(_, offset)| expired(offset));
-            old.map(|(at, _)| self.offset_record(at, None)).collect()
-        };
-        if !records.is_empty() {
+        let partitions: BTreeSet<TopicPartition> =
+            self.offsets.iter().filter(expired).map(|(partition, _)| partition.clone()).collect();
+        if empty && partitions.len() == self.offsets.len() {
+            let records = self.tombstones(&partitions);
             step.persist(&self.id, records, Then::Nothing);
+        } else if !partitions.is_empty() {
+            self.forget_offsets(&partitions, step);
         }
+    }
+
+    fn is_of_consumers(&self) -> bool {
+        self.protocol_type.as_deref() == Some(CONSUMER)
     }
 
     fn offset_record(&self, partition: &TopicPartition, value: Option<CommittedOffset>) -> OffsetsRecord {
         OffsetsRecord::Offset { group_id: self.id.to_string(), partition: partition.clone(), value }
+    }
+}
+
+enum TopicsInUse {
+    These(BTreeSet<String>),
+    /// The members did not say it in a way that we can read.
+    AnyMayBe,
+}
+
+impl TopicsInUse {
+    fn contains(&self, topic: &str) -> bool {
+        match self {
+            TopicsInUse::These(topics) => topics.contains(topic),
+            TopicsInUse::AnyMayBe => true,
+        }
     }
 }
 

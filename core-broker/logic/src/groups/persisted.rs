@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::group::{Group, GroupState};
-use super::member::{Awaiting, Member, millis};
+use super::member::{Awaiting, Member, copied, millis};
 use super::record::{CommittedOffset, GroupMetadata, MemberMetadata, OffsetsRecord};
+use super::step::Step;
 use crate::ids::TopicPartition;
 
 impl Group {
@@ -70,8 +71,8 @@ impl Group {
             client_host: saved.client_host,
             session_timeout,
             rebalance_timeout: millis(saved.rebalance_timeout_ms),
-            protocols: vec![(protocol, saved.subscription)],
-            assignment: saved.assignment,
+            protocols: vec![(protocol, copied(&saved.subscription))],
+            assignment: copied(&saved.assignment),
             awaiting: Awaiting::Nothing,
             is_new: false,
             session_ends: now + session_timeout,
@@ -88,8 +89,12 @@ impl Group {
     }
 
     /// The replay is over: sessions run from here, for nobody could send heartbeats before.
-    pub fn resume(&mut self, now: Instant) {
-        self.members.values_mut().for_each(|member| member.heard_from(now));
+    pub fn resume(&mut self, step: &mut Step) {
+        self.members.values_mut().for_each(|member| member.heard_from(step.now));
+        if self.members.len() > step.config.max_group_size {
+            // The maximum was lowered: the last to rejoin are out.
+            self.rebalance(step);
+        }
     }
 }
 

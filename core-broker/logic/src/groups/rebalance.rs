@@ -25,6 +25,10 @@ impl Group {
             return;
         }
         self.refuse_syncs(GroupError::RebalanceInProgress, step);
+        if self.state == GroupState::CompletingRebalance {
+            // Nobody was given anything in this generation.
+            self.members.values_mut().for_each(|member| member.assignment.clear());
+        }
         let timeout = self.rebalance_timeout();
         let delay = step.config.initial_rebalance_delay.min(timeout);
         let waits = self.state == GroupState::Empty && !delay.is_zero();
@@ -122,7 +126,11 @@ impl Group {
     /// Each member votes for the first of its protocols that all members have. A tie goes to the one
     /// the leader likes better.
     pub fn select_protocol(&self) -> Option<String> {
-        let shared = |name: &&String| self.members.values().all(|member| member.supports(name));
+        let mut supporters: BTreeMap<&String, usize> = BTreeMap::new();
+        for name in self.members.values().flat_map(Member::protocol_names) {
+            *supporters.entry(name).or_default() += 1;
+        }
+        let shared = |name: &&String| supporters.get(name) == Some(&self.members.len());
         let mut votes: BTreeMap<&String, usize> = BTreeMap::new();
         for member in self.members.values() {
             if let Some(choice) = member.protocols.iter().map(|(name, _)| name).find(shared) {

@@ -17,6 +17,8 @@ pub struct CommittedOffset {
     pub leader_epoch: LeaderEpoch,
     pub metadata: String,
     pub commit_unix_ms: i64,
+    /// Set by a client that asked for a retention of its own.
+    pub expire_unix_ms: Option<i64>,
 }
 
 /// A group as of one generation, with what each member was given.

@@ -3,7 +3,8 @@
 //! ```text
 //! offset key    version i16 = 1 (0 reads the same) | group str | topic str | partition i32
 //! offset value  version i16 = 3 | offset i64 | leader_epoch i32 | metadata str | commit_timestamp i64
-//!               0, 2: no leader_epoch     1: no leader_epoch, an expire_timestamp i64 at the end
+//!               0, 2: no leader_epoch     1: no leader_epoch, an expire_timestamp i64 at the end; written
+//!               for a client that set a retention of its own, which none does that knows epochs
 //! group key     version i16 = 2 | group str
 //! group value   version i16 = 3 | protocol_type str | generation i32 | protocol nullable str |
 //!               leader nullable str | state_timestamp i64 (2+) | count i32 x member
@@ -25,6 +26,7 @@ use crate::ids::{LeaderEpoch, Offset, TopicPartition};
 const OFFSET_KEY: i16 = 1;
 const GROUP_KEY: i16 = 2;
 const OFFSET_VALUE: i16 = 3;
+const EXPIRING_OFFSET_VALUE: i16 = 1;
 const GROUP_VALUE: i16 = 3;
 
 /// The fewest bytes a member can take: what bounds the members a record may claim to have.
@@ -81,11 +83,16 @@ impl OffsetsRecord {
 
 fn encode_offset(offset: &CommittedOffset) -> Bytes {
     let mut out = BytesMut::new();
-    out.put_i16(OFFSET_VALUE);
+    out.put_i16(if offset.expire_unix_ms.is_some() { EXPIRING_OFFSET_VALUE } else { OFFSET_VALUE });
     out.put_i64(offset.offset.0);
-    out.put_i32(offset.leader_epoch.0);
+    if offset.expire_unix_ms.is_none() {
+        out.put_i32(offset.leader_epoch.0);
+    }
     put_string(&mut out, &offset.metadata);
     out.put_i64(offset.commit_unix_ms);
+    if let Some(expire_unix_ms) = offset.expire_unix_ms {
+        out.put_i64(expire_unix_ms);
+    }
     out.freeze()
 }
 
@@ -97,11 +104,12 @@ fn decode_offset(value: Bytes) -> Result<CommittedOffset, OffsetsRecordError> {
         if version >= 3 { LeaderEpoch(value.i32("leader_epoch")?) } else { LeaderEpoch::UNKNOWN };
     let metadata = value.string("metadata")?;
     let commit_unix_ms = value.i64("commit_timestamp")?;
-    if version == 1 {
-        value.i64("expire_timestamp")?;
-    }
+    let expire_unix_ms = match version {
+        EXPIRING_OFFSET_VALUE => Some(value.i64("expire_timestamp")?).filter(|at| *at >= 0),
+        _ => None,
+    };
     value.finish()?;
-    Ok(CommittedOffset { offset, leader_epoch, metadata, commit_unix_ms })
+    Ok(CommittedOffset { offset, leader_epoch, metadata, commit_unix_ms, expire_unix_ms })
 }
 
 fn encode_group(group: &GroupMetadata) -> Bytes {

@@ -8,6 +8,7 @@ use super::config::GroupConfig;
 use super::error::PersistError;
 use super::messages::{Action, Answer, JoinRefused, Joined, PersistId, Token};
 use super::record::OffsetsRecord;
+use crate::ids::TopicPartition;
 
 pub struct Step<'a> {
     pub now: Instant,
@@ -119,5 +120,15 @@ impl Saves {
 
     pub fn concern(&self, group_id: &str) -> bool {
         self.under_way.values().any(|save| &*save.group_id == group_id)
+    }
+
+    /// Offsets under way, and whose they are.
+    pub fn commits(&self) -> impl Iterator<Item = (&Arc<str>, &TopicPartition)> {
+        self.under_way.values().flat_map(|save| {
+            save.records.iter().filter_map(|record| match record {
+                OffsetsRecord::Offset { partition, value: Some(_), .. } => Some((&save.group_id, partition)),
+                _ => None,
+            })
+        })
     }
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::fields::{FieldError, Reader};
 
-const CONSUMER: &str = "consumer";
+pub const CONSUMER: &str = "consumer";
 
 /// The topics of a consumer's subscription; `None` for another protocol or unreadable metadata.
 pub fn subscribed_topics(protocol_type: Option<&str>, metadata: &Bytes) -> Option<BTreeSet<String>> {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::error::{GroupError, PersistError};
 use super::group::{Group, GroupState};
-use super::member::Awaiting;
+use super::member::{Awaiting, copied};
 use super::messages::{Answer, SyncRequest, Synced, Token};
 use super::record::{GroupMetadata, OffsetsRecord};
 use super::step::{Step, Then};
@@ -56,7 +56,7 @@ impl Group {
         let mut metadata = self.metadata();
         for member in &mut metadata.members {
             member.assignment =
-                given.get(member.member_id.as_str()).map(|b| (*b).clone()).unwrap_or_default();
+                given.get(member.member_id.as_str()).map(|bytes| copied(bytes)).unwrap_or_default();
         }
         self.saving_assignment = true;
         let record = OffsetsRecord::Group { group_id: self.id.to_string(), value: Some(metadata) };

@@ -219,6 +219,7 @@ impl World {
             generation: if stale { generation - 1 } else { generation },
             member_id,
             group_instance_id: Self::instance(client),
+            retention_ms: None,
             offsets: vec![OffsetToCommit {
                 partition: at(&format!("t-{client}")),
                 offset: Offset(offset),

@@ -25,6 +25,7 @@ fn committed(leader_epoch: i32) -> CommittedOffset {
         leader_epoch: LeaderEpoch(leader_epoch),
         metadata: "m".into(),
         commit_unix_ms: 1,
+        expire_unix_ms: None,
     }
 }
 
@@ -64,6 +65,8 @@ fn records_have_kafkas_bytes() {
         "0003 {CONSUMER} 00000003 {PROTOCOL_AND_LEADER} 0000000000000009 00000001 \
          0002 6d31 0001 69 0001 63 0002 2f68 00000014 0000000a 00000001 73 00000002 6173"
     );
+    let expiring_value = "0001 0000000000000102 0001 6d 0000000000000001 0000000000000002";
+    let expiring = CommittedOffset { expire_unix_ms: Some(2), ..committed(-1) };
     let empty = GroupMetadata {
         protocol_type: "consumer".into(),
         generation: 3,
@@ -75,6 +78,7 @@ fn records_have_kafkas_bytes() {
     let empty_value = format!("0003 {CONSUMER} 00000003 ffff ffff 0000000000000009 00000000");
     for (record, key, value) in [
         (offset_record(Some(committed(4))), OFFSET_KEY, Some(offset_value)),
+        (offset_record(Some(expiring)), OFFSET_KEY, Some(expiring_value)),
         (offset_record(None), OFFSET_KEY, None),
         (group_record(Some("i"), 9, 20), GROUP_KEY, Some(group_value.as_str())),
         (OffsetsRecord::Group { group_id: "g".into(), value: Some(empty) }, GROUP_KEY, Some(&empty_value)),
@@ -98,7 +102,7 @@ fn older_versions_are_read() {
         ),
         (
             OFFSET_KEY,
-            "0001 0000000000000102 0001 6d 0000000000000001 0000000000000002".to_owned(),
+            "0001 0000000000000102 0001 6d 0000000000000001 ffffffffffffffff".to_owned(),
             offset_record(Some(committed(-1))),
         ),
         (

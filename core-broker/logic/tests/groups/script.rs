@@ -5,7 +5,7 @@
 //! > TOKEN sync M GENERATION [instance=I] [gives=M:BYTES,..] [protocol=NAME]
 //! > TOKEN beat M GENERATION [instance=I]
 //! > TOKEN leave M[@I] ..
-//! > TOKEN commit M GENERATION TOPIC-PARTITION=OFFSET[@EPOCH][:METADATA] .. [instance=I]
+//! > TOKEN commit M GENERATION TOPIC-PARTITION=OFFSET[@EPOCH][:METADATA] .. [instance=I] [retention=MS]
 //! > TOKEN fetch TOPIC-PARTITION .. | all
 //! > TOKEN delete | TOKEN forget TOPIC-PARTITION ..
 //! > wait MS      time passes, with a tick at every deadline
@@ -14,7 +14,11 @@
 //! > saved-last   the newest of them arrive and are reported before the older ones
 //! > restart      a coordinator that reads what the disk has
 //! > replay       the same, stopped before the end     > loaded   the end
+//! > unreadable   the partition cannot be read
 //! > resign       leadership is gone
+//! > gone TOPIC   the topic is deleted
+//! > at-most N    from the next restart on a group has so many members
+//! > list         the groups as an admin sees them: name, state, protocol type
 //! > look         the group as an admin sees it: state, protocol, members with metadata and assignment
 //! ```
 //! Every request takes `group=NAME`.
@@ -182,6 +186,17 @@ impl Run {
         line
     }
 
+    fn list(&self) -> Vec<String> {
+        match self.coordinator.list() {
+            Ok(groups) => groups
+                .iter()
+                .map(|group| format!("{} {} {}", group.group_id, group.state.name(), group.protocol_type))
+                .map(|line| line.trim_end().to_owned())
+                .collect(),
+            Err(error) => vec![format!("{error:?}")],
+        }
+    }
+
     fn command(&mut self, line: &str) {
         let words: Vec<String> = line.split_whitespace().map(lengthen).collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -213,7 +228,11 @@ impl Run {
                 let line = self.look();
                 self.looks.push(shorten(&line));
             }
+            ["list"] => self.looks.extend(self.list()),
             ["resign"] => self.handle(Input::Resigned),
+            ["unreadable"] => self.handle(Input::LoadFailed),
+            ["gone", topic] => self.handle(Input::TopicDeleted { topic: topic.into() }),
+            ["at-most", members] => self.config.max_group_size = members.parse().expect("members"),
             [token, verb, ref rest @ ..] => {
                 let token = token.parse().unwrap_or_else(|_| panic!("no token: {line}"));
                 self.request(token, parse(token, verb, rest));
@@ -270,11 +289,8 @@ fn parse(token: u64, verb: &str, words: &[&str]) -> Request {
             member_id: plain[0].trim_start_matches('-').to_owned(),
             generation: plain[1].parse().expect("generation"),
             group_instance_id,
-            offsets: words[2..]
-                .iter()
-                .filter(|word| !word.starts_with("instance="))
-                .map(|w| offset(w))
-                .collect(),
+            retention_ms: option("retention").map(|ms| ms.parse().expect("ms")),
+            offsets: plain[2..].iter().map(|word| offset(word)).collect(),
         }),
         "fetch" if plain == ["all"] => Request::FetchOffsets { group_id, partitions: None },
         "fetch" => {
@@ -287,9 +303,20 @@ fn parse(token: u64, verb: &str, words: &[&str]) -> Request {
 }
 
 fn is_option(word: &str) -> bool {
-    ["group", "id", "instance", "session", "rebalance", "offers", "v", "type", "gives", "protocol"]
-        .iter()
-        .any(|name| word.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')))
+    const OPTIONS: [&str; 11] = [
+        "group",
+        "id",
+        "instance",
+        "session",
+        "rebalance",
+        "offers",
+        "v",
+        "type",
+        "gives",
+        "protocol",
+        "retention",
+    ];
+    OPTIONS.iter().any(|name| word.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')))
 }
 
 /// `name:bytes,name:bytes`

@@ -11,6 +11,16 @@ const STABLE: &str = "
     < 2 given 'x'
 ";
 
+// A consumer's subscription: version 0, one topic named "t".
+const SUBSCRIBED_TO_T: &str = "\0\0\0\0\0\u{1}\0\u{1}t";
+
+const CONSUMING_T: &str = "
+    > 1 join A offers=range:\0\0\0\0\0\u{1}\0\u{1}t
+    < 1 joined 1 range led by A-1 A-1:\0\0\0\0\0\u{1}\0\u{1}t
+    > 2 sync A-1 1
+    < 2 given ''
+";
+
 #[test]
 fn trap_11_epoch_and_metadata_come_back() {
     check(
@@ -207,27 +217,97 @@ fn a_commit_that_follows_a_deletion_stays() {
 
 #[test]
 fn offsets_of_subscribed_topics_are_not_forgotten() {
-    // A consumer's subscription: version 0, one topic named "t".
-    let subscription = "\0\0\0\0\0\u{1}\0\u{1}t";
     check(&format!(
-        "> 1 join A offers=range:{subscription}
-         < 1 joined 1 range led by A-1 A-1:{subscription}
-         > 2 sync A-1 1
-         < 2 given ''
+        "{CONSUMING_T}
          > 3 commit A-1 1 t-0=1 u-0=2
          < 3 t-0:ok u-0:ok
          > 4 forget t-0 u-0 u-1
          < 4 t-0:SubscribedToTopic u-0:ok u-1:ok
          > 5 fetch all
-         < 5 t-0=1@-1:"
-    ));
-    check(&format!(
-        "{STABLE}
-         > 3 forget t-0
-         < 3 NonEmptyGroup"
+         < 5 t-0=1@-1:
+         > 6 leave A-1
+         < 6 A-1:ok
+         > 7 forget t-0
+         < 7 t-0:ok
+         > 8 fetch all
+         < 8"
     ));
     check(
         "> 1 forget t-0
          < 1 GroupIdNotFound",
     );
+}
+
+#[test]
+fn members_who_do_not_say_what_they_read_keep_everything() {
+    // Consumers, but in bytes that nobody can read.
+    check(&format!(
+        "{STABLE}
+         > 3 forget t-0
+         < 3 t-0:SubscribedToTopic"
+    ));
+    // No generation has begun: what it will be about is not known.
+    check_with(
+        GroupConfig::default(),
+        &format!(
+            "> 1 join A offers=range:{SUBSCRIBED_TO_T}
+             > 2 forget u-0
+             < 2 u-0:SubscribedToTopic"
+        ),
+    );
+    // Another kind of member: only an empty group is ours to look into.
+    check(
+        "> 1 join A type=connect
+         < 1 joined 1 range led by A-1 A-1:
+         > 2 forget t-0
+         < 2 NonEmptyGroup
+         > 3 leave A-1
+         < 3 A-1:ok
+         > 4 forget t-0
+         < 4 t-0:ok",
+    );
+}
+
+#[test]
+fn a_deletion_takes_what_is_still_on_its_way_to_the_disk() {
+    check(
+        "> 1 commit - -1 t-0=5
+         < 1 t-0:ok
+         > hold
+         > 2 commit - -1 t-1=6
+         > 3 delete
+         > saved
+         < 2 t-1:ok
+         < 3 ok
+         > restart
+         > 4 fetch all
+         < 4
+         > 5 delete
+         < 5 GroupIdNotFound",
+    );
+}
+
+#[test]
+fn a_topic_that_is_deleted_takes_its_offsets_along() {
+    check(&format!(
+        "{CONSUMING_T}
+         > 3 commit A-1 1 t-0=1 u-0=2
+         < 3 t-0:ok u-0:ok
+         > 4 commit - -1 t-1=3 group=simple
+         < 4 t-1:ok
+         > hold
+         > 5 commit A-1 1 t-7=4
+         > gone t
+         > saved
+         < 5 t-7:ok
+         > 6 fetch all
+         < 6 u-0=2@-1:
+         > 7 fetch all group=simple
+         < 7
+         > list
+         < g Stable consumer
+         > restart
+         > 8 fetch all
+         < 8 u-0=2@-1:"
+    ));
 }
