@@ -138,7 +138,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 
     info!("stopping");
     edge.close().await;
-    kafka.stop().await;
+    // Whoever waits in a group would hold up its connection's end.
+    let groups = shared.groups.clone();
+    tokio::join!(kafka.stop(), groups.stop());
     stop_writer(&log_writer).await;
     Ok(())
 }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::Context;
+use broker_logic::groups::GroupConfig;
 use certs::TlsFiles;
 use serde::{Deserialize, Serialize};
 use service::{ByteSize, Environment, Flag, LogFlags, Period, Settings};
@@ -136,6 +137,21 @@ pub struct Groups {
     /// How long the first rebalance of a group waits for more members; Kafka's
     /// `group.initial.rebalance.delay.ms` of 3 s serves large groups that start at once.
     pub initial_rebalance_delay: Period,
+    /// Kafka's `group.min.session.timeout.ms`: shorter sessions rebalance at every hiccup.
+    pub min_session_timeout: Period,
+    /// Kafka's `group.max.session.timeout.ms`: a dead member holds its partitions for as long.
+    pub max_session_timeout: Period,
+    /// Members of one group; Kafka's `group.max.size` has no bound, and so none on what a group costs.
+    pub max_size: usize,
+    /// Kafka's `offset.metadata.max.bytes`.
+    pub offset_metadata_max: ByteSize,
+    /// Kafka's `offsets.retention.minutes`, counted from when a group became empty.
+    pub offsets_retention: Period,
+    /// Kafka's `offsets.retention.check.interval.ms`.
+    pub offsets_retention_check: Period,
+    /// Of `__consumer_offsets` when the first group makes it; Kafka's `offsets.topic.num.partitions` of 50 is
+    /// for clusters of many brokers, and each costs open files.
+    pub offsets_partitions: i32,
 }
 
 impl Default for Broker {
@@ -184,7 +200,41 @@ impl Default for Topics {
 
 impl Default for Groups {
     fn default() -> Self {
-        Self { initial_rebalance_delay: Period(std::time::Duration::from_secs(3)) }
+        let GroupConfig {
+            min_session_timeout,
+            max_session_timeout,
+            initial_rebalance_delay,
+            max_group_size,
+            offset_metadata_max_bytes,
+            offsets_retention,
+            expiry_check_interval,
+            ..
+        } = GroupConfig::default();
+        Self {
+            initial_rebalance_delay: Period(initial_rebalance_delay),
+            min_session_timeout: Period(min_session_timeout),
+            max_session_timeout: Period(max_session_timeout),
+            max_size: max_group_size,
+            offset_metadata_max: ByteSize(offset_metadata_max_bytes as u64),
+            offsets_retention: Period(offsets_retention),
+            offsets_retention_check: Period(expiry_check_interval),
+            offsets_partitions: 10,
+        }
+    }
+}
+
+impl Groups {
+    pub fn coordinators(&self) -> GroupConfig {
+        GroupConfig {
+            initial_rebalance_delay: self.initial_rebalance_delay.0,
+            min_session_timeout: self.min_session_timeout.0,
+            max_session_timeout: self.max_session_timeout.0,
+            max_group_size: self.max_size,
+            offset_metadata_max_bytes: self.offset_metadata_max.0 as usize,
+            offsets_retention: self.offsets_retention.0,
+            expiry_check_interval: self.offsets_retention_check.0,
+            ..GroupConfig::default()
+        }
     }
 }
 

@@ -1,13 +1,13 @@
 //! Which values make sense. A mistake is told at the start, with its key and what is allowed, and not by a
 //! panic or a refusal on the first busy day.
 
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, time::Duration};
 
 use broker_logic::cluster::Limits;
-use service::{ByteSize, Mistakes};
+use service::{ByteSize, Mistakes, Period};
 use uplink_wire::MAX_FRAME_BYTES;
 
-use super::{Broker, Config, Edge, Listener};
+use super::{Broker, Config, Edge, Groups, Listener};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -18,6 +18,9 @@ const CONNECTIONS: RangeInclusive<usize> = 1..=1_000_000;
 
 const LISTENER_NAME: RangeInclusive<usize> = 1..=100;
 
+/// Kafka's milliseconds are 32 bits.
+const LONGEST_SESSION: Duration = Duration::from_millis(i32::MAX as u64);
+
 /// What stands around a batch in a frame of the edge protocol.
 const FRAME_ROOM: u64 = 100;
 
@@ -26,6 +29,8 @@ pub fn check(config: &Config, mistakes: &mut Mistakes) {
     check_edge(&config.edge, mistakes);
     let partitions = Limits::default().max_partitions_per_topic as i32;
     mistakes.within("topics.num_partitions", config.topics.num_partitions, 1..=partitions);
+    check_groups(&config.groups, mistakes);
+    mistakes.within("groups.offsets_partitions", config.groups.offsets_partitions, 1..=partitions);
     check_listeners(&config.listener, mistakes);
     config.log.check(mistakes);
 }
@@ -69,6 +74,18 @@ fn check_listeners(listeners: &[Listener], mistakes: &mut Mistakes) {
             )
         });
     }
+}
+
+fn check_groups(groups: &Groups, mistakes: &mut Mistakes) {
+    let shortest = Period(Duration::from_secs(1));
+    let longest = groups.max_session_timeout;
+    mistakes.within("groups.min_session_timeout", groups.min_session_timeout, shortest..=longest);
+    mistakes.within("groups.max_session_timeout", longest, shortest..=Period(LONGEST_SESSION));
+    mistakes.within("groups.max_size", groups.max_size, 1..=1_000_000);
+    // A record's string holds no more.
+    let longest = ByteSize(i16::MAX as u64);
+    mistakes.within("groups.offset_metadata_max", groups.offset_metadata_max, ByteSize(0)..=longest);
+    mistakes.at_least("groups.offsets_retention_check", groups.offsets_retention_check, shortest);
 }
 
 fn check_edge(edge: &Edge, mistakes: &mut Mistakes) {

@@ -6,7 +6,7 @@ use kafka_wire::{
 };
 
 /// Every API that `dispatch` has a handler for. What stands here works.
-pub const SERVED: [ApiKey; 14] = [
+pub const SERVED: [ApiKey; 18] = [
     ApiKey::Produce,
     ApiKey::Fetch,
     ApiKey::ListOffsets,
@@ -18,9 +18,13 @@ pub const SERVED: [ApiKey; 14] = [
     ApiKey::Heartbeat,
     ApiKey::LeaveGroup,
     ApiKey::SyncGroup,
+    ApiKey::DescribeGroups,
+    ApiKey::ListGroups,
     ApiKey::ApiVersions,
     ApiKey::CreateTopics,
     ApiKey::InitProducerId,
+    ApiKey::DeleteGroups,
+    ApiKey::OffsetDelete,
 ];
 
 pub fn response(error_code: ErrorCode) -> ApiVersionsResponse {

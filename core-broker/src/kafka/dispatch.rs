@@ -9,8 +9,8 @@ use kafka_wire::{
 };
 
 use super::{
-    api_versions, connection::Client, create_topics, fetch, group_requests as groups, init_producer_id,
-    list_offsets, metadata, produce,
+    api_versions, connection::Client, create_topics, fetch, groups, init_producer_id, list_offsets, metadata,
+    produce,
 };
 use crate::broker::Shared;
 
@@ -55,23 +55,41 @@ pub async fn start(shared: &Arc<Shared>, client: &Client, frame: Bytes) -> anyho
                 Response::Metadata(metadata::handle(shared, &client.listener, version, request).await)
             }
             Request::OffsetCommit(request) => {
-                Response::OffsetCommit(groups::commit_offsets(shared, version, request).await)
+                Response::OffsetCommit(groups::offset_commit::handle(shared, version, request).await)
             }
             Request::OffsetFetch(request) => {
-                Response::OffsetFetch(groups::fetch_offsets(shared, version, request).await)
+                Response::OffsetFetch(groups::offset_fetch::handle(shared, version, request).await)
             }
             Request::FindCoordinator(request) => Response::FindCoordinator(
-                groups::find_coordinator(shared, &client.listener, version, request).await,
+                groups::find_coordinator::handle(shared, &client.listener, version, request).await,
             ),
             Request::JoinGroup(request) => {
                 let host = format!("/{}", client.remote.ip());
-                Response::JoinGroup(groups::join(shared, version, client_id, host, request).await)
+                Response::JoinGroup(
+                    groups::join_group::handle(shared, version, client_id, host, request).await,
+                )
             }
-            Request::Heartbeat(request) => Response::Heartbeat(groups::heartbeat(shared, request).await),
+            Request::Heartbeat(request) => {
+                Response::Heartbeat(groups::heartbeat::handle(shared, request).await)
+            }
             Request::LeaveGroup(request) => {
-                Response::LeaveGroup(groups::leave(shared, version, request).await)
+                Response::LeaveGroup(groups::leave_group::handle(shared, version, request).await)
             }
-            Request::SyncGroup(request) => Response::SyncGroup(groups::sync(shared, request).await),
+            Request::SyncGroup(request) => {
+                Response::SyncGroup(groups::sync_group::handle(shared, version, request).await)
+            }
+            Request::DescribeGroups(request) => {
+                Response::DescribeGroups(groups::describe_groups::handle(shared, version, request).await)
+            }
+            Request::ListGroups(request) => {
+                Response::ListGroups(groups::list_groups::handle(shared, request).await)
+            }
+            Request::DeleteGroups(request) => {
+                Response::DeleteGroups(groups::delete_groups::handle(shared, request).await)
+            }
+            Request::OffsetDelete(request) => {
+                Response::OffsetDelete(groups::offset_delete::handle(shared, request).await)
+            }
             Request::ApiVersions(_) => Response::ApiVersions(api_versions::response(ErrorCode::None)),
             Request::CreateTopics(request) => {
                 Response::CreateTopics(create_topics::handle(shared, request).await)

@@ -6,7 +6,7 @@ mod create_topics;
 mod dispatch;
 mod errors;
 mod fetch;
-mod group_requests;
+mod groups;
 mod init_producer_id;
 mod list_offsets;
 mod listener;

@@ -1,0 +1,191 @@
+//! Consumer groups: a coordinator per partition of `__consumer_offsets`, and the handle through which the
+//! rest of the broker asks them. The rules are in `broker_logic::groups`.
+
+mod coordinator;
+mod persist;
+mod replay;
+pub mod report;
+
+use std::sync::Arc;
+
+use broker_logic::{
+    cluster::{ClusterImage, Command, Layout, PlanError},
+    groups::{
+        Answer, Coordinator, GroupConfig, GroupDescription, GroupError, GroupListing, Request,
+        group_partition,
+    },
+    ids::{TopicId, TopicPartition},
+};
+use tokio::sync::{OnceCell, mpsc, oneshot, watch};
+use tracing::error;
+use uuid::Uuid;
+
+use crate::{
+    config,
+    controller::{Controller, ControllerError},
+    partition::Partitions,
+};
+use coordinator::Question;
+
+pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
+
+/// Requests waiting for one coordinator; connections wait while it is full.
+const QUEUE: usize = 1024;
+
+#[derive(Debug, thiserror::Error)]
+pub enum GroupsError {
+    #[error("the topic {OFFSETS_TOPIC} could not be created: {0}")]
+    NoOffsetsTopic(#[from] ControllerError),
+    #[error("a partition of {OFFSETS_TOPIC} is not here")]
+    NoPartition,
+    #[error("the coordinator has stopped")]
+    Stopped,
+}
+
+/// The coordinators of this broker. Cheap to clone.
+#[derive(Clone)]
+pub struct Groups {
+    config: GroupConfig,
+    /// Of the topic, when it is made.
+    offsets_partitions: i32,
+    partitions: Partitions,
+    image: watch::Receiver<Arc<ClusterImage>>,
+    controller: Controller,
+    /// One for each partition of the topic. Begun with the first group that is asked for, or at the start
+    /// where the topic exists: sessions end and offsets expire though nobody asks.
+    coordinators: Arc<OnceCell<Vec<mpsc::Sender<Question>>>>,
+}
+
+pub fn start(
+    config: &config::Groups,
+    partitions: Partitions,
+    image: watch::Receiver<Arc<ClusterImage>>,
+    controller: Controller,
+) -> Groups {
+    let groups = Groups {
+        config: config.coordinators(),
+        offsets_partitions: config.offsets_partitions,
+        partitions,
+        image,
+        controller,
+        coordinators: Arc::default(),
+    };
+    if groups.topic_exists() {
+        let groups = groups.clone();
+        tokio::spawn(async move {
+            if let Err(error) = groups.begun().await {
+                error!(%error, "the groups' coordinators did not start");
+            }
+        });
+    }
+    groups
+}
+
+impl Groups {
+    /// Asks the coordinator of the request's group.
+    pub async fn ask(&self, request: Request) -> Result<Answer, GroupsError> {
+        let coordinator = self.coordinator_of(request.group_id()).await?;
+        let (answer, receiver) = oneshot::channel();
+        let question = Question::Request(request, answer);
+        coordinator.send(question).await.map_err(|_| GroupsError::Stopped)?;
+        receiver.await.map_err(|_| GroupsError::Stopped)
+    }
+
+    pub async fn describe(
+        &self,
+        group_id: String,
+    ) -> Result<Result<GroupDescription, GroupError>, GroupsError> {
+        let coordinator = self.coordinator_of(&group_id).await?;
+        look(coordinator, move |coordinator| coordinator.describe(&group_id)).await
+    }
+
+    /// The groups of every partition that can be read, in order of group id.
+    pub async fn list(&self) -> Result<Vec<GroupListing>, GroupsError> {
+        let mut groups = Vec::new();
+        for coordinator in self.all().await? {
+            // Kafka, too, lists what is online: one damaged partition does not hide the others.
+            groups.extend(look(coordinator, Coordinator::list).await?.unwrap_or_default());
+        }
+        groups.sort_by(|one, other| one.group_id.cmp(&other.group_id));
+        Ok(groups)
+    }
+
+    /// The topic is deleted, and with it what all groups committed for it.
+    pub async fn forget_topic(&self, name: &str) {
+        // Coordinators that begin later find the topic gone by themselves.
+        for coordinator in self.coordinators.get().into_iter().flatten() {
+            // One that has stopped answers nobody with these offsets any more.
+            let _ = coordinator.send(Question::TopicDeleted(name.into())).await;
+        }
+    }
+
+    /// Whoever waits is told to look for another coordinator, and so is whoever comes: clients find it, or
+    /// this one, when it is back.
+    pub async fn stop(&self) {
+        for coordinator in self.coordinators.get().into_iter().flatten() {
+            let _ = coordinator.send(Question::Resign).await;
+        }
+    }
+
+    /// Of a broker on which no group was ever asked for: none.
+    async fn all(&self) -> Result<&[mpsc::Sender<Question>], GroupsError> {
+        if self.topic_exists() { self.begun().await } else { Ok(&[]) }
+    }
+
+    async fn coordinator_of(&self, group_id: &str) -> Result<&mpsc::Sender<Question>, GroupsError> {
+        let coordinators = self.begun().await?;
+        let index = group_partition(group_id, coordinators.len() as i32);
+        coordinators.get(index as usize).ok_or(GroupsError::NoPartition)
+    }
+
+    async fn begun(&self) -> Result<&[mpsc::Sender<Question>], GroupsError> {
+        Ok(self.coordinators.get_or_try_init(|| self.begin()).await?)
+    }
+
+    async fn begin(&self) -> Result<Vec<mpsc::Sender<Question>>, GroupsError> {
+        if !self.topic_exists() {
+            self.create_topic().await?;
+        }
+        let count = self.image.borrow().topic(OFFSETS_TOPIC).map_or(0, |topic| topic.partition_count());
+        let hosted = (0..count).map(|index| TopicPartition::new(OFFSETS_TOPIC, index as i32));
+        let hosted: Option<Vec<_>> = hosted.map(|id| self.partitions.get(&id)).collect();
+        let hosted = hosted.filter(|all| !all.is_empty()).ok_or(GroupsError::NoPartition)?;
+        let begin = |partition| {
+            let (questions, queue) = mpsc::channel(QUEUE);
+            tokio::spawn(coordinator::run(self.config.clone(), partition, self.image.clone(), queue));
+            questions
+        };
+        Ok(hosted.into_iter().map(begin).collect())
+    }
+
+    fn topic_exists(&self) -> bool {
+        self.image.borrow().topic(OFFSETS_TOPIC).is_some()
+    }
+
+    async fn create_topic(&self) -> Result<(), ControllerError> {
+        let command = Command::CreateTopic {
+            name: OFFSETS_TOPIC.into(),
+            topic_id: TopicId(Uuid::new_v4()),
+            layout: Layout::Automatic { partitions: Some(self.offsets_partitions), replication_factor: None },
+            configs: vec![("cleanup.policy".into(), Some("compact".into()))],
+        };
+        match self.controller.run(command).await {
+            Ok(_) | Err(ControllerError::Plan(PlanError::TopicExists { .. })) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Asks a coordinator, once it has read its partition, for something that it knows.
+async fn look<T: Send + 'static>(
+    coordinator: &mpsc::Sender<Question>,
+    look: impl FnOnce(&Coordinator) -> T + Send + 'static,
+) -> Result<T, GroupsError> {
+    let (answer, receiver) = oneshot::channel();
+    let question = Question::Look(Box::new(move |coordinator| {
+        // Who asked may have gone.
+        let _ = answer.send(look(coordinator));
+    }));
+    coordinator.send(question).await.map_err(|_| GroupsError::Stopped)?;
+    receiver.await.map_err(|_| GroupsError::Stopped)
+}
