@@ -20,20 +20,25 @@ enum Command {
     Run(config::Flags),
     /// Print the config in force and where each value was given, or everything that is wrong with it
     CheckConfig(config::Flags),
-    /// Create, list and describe topics
-    Topics(cli::Topics),
+    /// Create, alter, list, describe and delete topics (kafka-topics)
+    Topics(cli::Words),
+    /// Print where the logs of partitions begin and end (kafka-get-offsets)
+    GetOffsets(cli::Words),
     /// Print the records of a topic
     Consume(cli::Consume),
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
-        Command::Run(flags) => run(flags),
-        Command::CheckConfig(flags) => config::check(flags),
-        Command::Topics(args) => cli::topics(args),
-        Command::Consume(args) => cli::consume(args),
-    };
-    service::exit("core-broker", result)
+    if let Some(code) = cli::by_link(std::env::args()) {
+        return code;
+    }
+    match Cli::parse().command {
+        Command::Run(flags) => service::exit("core-broker", run(flags)),
+        Command::CheckConfig(flags) => service::exit("core-broker", config::check(flags)),
+        Command::Topics(words) => cli::TOPICS.run(words),
+        Command::GetOffsets(words) => cli::GET_OFFSETS.run(words),
+        Command::Consume(args) => service::exit("core-broker", cli::consume(args)),
+    }
 }
 
 fn run(flags: config::Flags) -> anyhow::Result<()> {

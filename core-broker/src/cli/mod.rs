@@ -1,8 +1,135 @@
-//! The commands that talk to a broker over the Kafka protocol, as Kafka's own tools do.
+//! The commands that talk to a broker over the Kafka protocol. Each is one of Apache Kafka's tools: its flags,
+//! its output, its exit codes. Called through a link named after the tool (`kafka-topics`, `kafka-topics.sh`)
+//! it is that tool; as `core-broker topics` it also knows a default broker.
 
 mod client;
+mod cluster;
+mod connection;
 mod consume;
+mod failure;
+mod get_offsets;
+mod options;
+mod properties;
+mod topic_filter;
 mod topics;
 
+use std::{path::Path, process::ExitCode};
+
 pub use consume::{Consume, consume};
-pub use topics::{Topics, topics};
+use failure::{Exception, Failure};
+pub use get_offsets::GET_OFFSETS;
+use options::{Options, Spec};
+pub use topics::TOPICS;
+
+/// The version of Apache Kafka whose tools these follow.
+const FOLLOWS: &str = "4.3.1";
+
+const DEFAULT_BROKER: &str = "127.0.0.1:9092";
+
+/// One of Apache Kafka's tools.
+pub struct Tool {
+    /// The program that answers to it, without `.sh`.
+    link: &'static str,
+    /// What the help begins with.
+    about: &'static str,
+    options: &'static [Spec],
+    /// Prints what it has to say, and how it failed as that tool does.
+    run: fn(&Tool, &[String]) -> ExitCode,
+}
+
+/// Those that links lead to.
+const LINKS: [&Tool; 2] = [&TOPICS, &GET_OFFSETS];
+
+/// The words of a subcommand, which the tool reads itself.
+#[derive(Debug, clap::Args)]
+#[command(disable_help_flag = true)]
+pub struct Words {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "FLAGS OF THE TOOL")]
+    words: Vec<String>,
+}
+
+/// Runs the tool whose name this program was called by, if it was.
+pub fn by_link(mut args: std::env::Args) -> Option<ExitCode> {
+    let program = args.next()?;
+    let name = Path::new(&program).file_name()?.to_str()?;
+    let tool = LINKS.iter().find(|tool| tool.link == name.strip_suffix(".sh").unwrap_or(name))?;
+    let words: Vec<String> = args.collect();
+    Some((tool.run)(tool, &words))
+}
+
+impl Tool {
+    /// As `core-broker <subcommand>`: help is an answer like any other, `--bootstrap` is understood, and the
+    /// broker may be left out.
+    pub fn run(&self, Words { words }: Words) -> ExitCode {
+        if words.iter().any(|word| word == "--help" || word == "-h") {
+            println!("{}\n", self.about);
+            println!("{}", options::usage(self.options));
+            println!("As {} of Apache Kafka {FOLLOWS}; here --bootstrap-server may be left out", self.link);
+            println!("[env: LONGHAUL_BOOTSTRAP] [default: {DEFAULT_BROKER}]");
+            return ExitCode::SUCCESS;
+        }
+        (self.run)(self, &with_broker(words))
+    }
+
+    fn parse(&self, words: &[String]) -> Result<Options, Failure> {
+        let options = Options::parse(self.options, words)?;
+        if words.is_empty() || options.has("help") {
+            return Err(Failure::Usage(self.about.to_owned()));
+        }
+        if options.has("version") {
+            return Err(Failure::Version);
+        }
+        Ok(options)
+    }
+
+    /// Ends a tool: an exception is left to `complain`, the rest is the same for all.
+    fn end(&self, result: Result<(), Failure>, complain: impl FnOnce(Exception)) -> ExitCode {
+        match result {
+            Ok(()) => return ExitCode::SUCCESS,
+            Err(Failure::Version) => {
+                println!("{FOLLOWS}");
+                return ExitCode::SUCCESS;
+            }
+            Err(Failure::Usage(said)) => eprint!("{said}\n{}", options::usage(self.options)),
+            Err(Failure::Exception(exception)) => complain(exception),
+        }
+        ExitCode::FAILURE
+    }
+}
+
+fn with_broker(mut words: Vec<String>) -> Vec<String> {
+    const NAMES: [&str; 3] = ["--bootstrap-server", "--bootstrap", "--broker-list"];
+    for word in &mut words {
+        if let Some(value) = word.strip_prefix("--bootstrap=") {
+            *word = format!("--bootstrap-server={value}");
+        } else if word == "--bootstrap" {
+            *word = "--bootstrap-server".to_owned();
+        }
+    }
+    let named = words.iter().any(|word| NAMES.contains(&word.split('=').next().unwrap_or_default()));
+    if !named && !words.is_empty() {
+        let broker = std::env::var("LONGHAUL_BOOTSTRAP").unwrap_or_else(|_| DEFAULT_BROKER.to_owned());
+        words.extend(["--bootstrap-server".to_owned(), broker]);
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subcommand_adds_the_broker_that_was_left_out() {
+        for (words, expected) in [
+            ("--list", "--list --bootstrap-server 127.0.0.1:9092"),
+            ("--list --bootstrap a:1", "--list --bootstrap-server a:1"),
+            ("--bootstrap=a:1 --list", "--bootstrap-server=a:1 --list"),
+            ("--bootstrap-server=a:1 --list", "--bootstrap-server=a:1 --list"),
+            ("--broker-list a:1", "--broker-list a:1"),
+        ] {
+            let words = words.split(' ').map(str::to_owned).collect();
+            assert_eq!(with_broker(words).join(" "), expected);
+        }
+        assert!(with_broker(Vec::new()).is_empty());
+    }
+}
