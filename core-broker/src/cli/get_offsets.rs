@@ -33,7 +33,7 @@ const OPTIONS: &[Spec] = &[
     switch("exclude-internal-topics", "Without the broker's own topics"),
     HELP,
     value("partitions", "n,...", "Only these partitions; not with --topic-partitions"),
-    value("time", "time", "Milliseconds since 1970, latest, earliest, max-timestamp ... [default: latest]"),
+    value("time", "time", "Milliseconds since 1970, earliest, max-timestamp ... or latest"),
     value("topic", "topic", "The topics, a regular expression; not with --topic-partitions"),
     value(
         "topic-partitions",
