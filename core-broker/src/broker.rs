@@ -12,6 +12,7 @@ use tracing::info;
 use uuid::Uuid;
 
 use crate::{
+    cleaner,
     config::Config,
     controller::{self, Controller, ControllerError, Host, Metadata},
     edge,
@@ -19,6 +20,7 @@ use crate::{
     kafka,
     partition::{Partition, Partitions},
     producer_ids::ProducerIds,
+    upkeep::UpkeepCounts,
     writer,
 };
 
@@ -34,6 +36,7 @@ pub struct Shared {
     pub controller: Controller,
     pub producer_ids: ProducerIds,
     pub groups: Groups,
+    pub upkeep: Arc<UpkeepCounts>,
     /// In shares of `kafka::SHARE_BYTES`.
     pub request_memory: Arc<Semaphore>,
 }
@@ -91,14 +94,22 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let edge = edge::bind(&config.edge)?;
 
     let static_configs = Arc::new(config.kafka_names());
-    let log_writer = writer::start(me);
+    let upkeep = Arc::new(UpkeepCounts::default());
+    let log_writer = writer::start(config.upkeep.retention_check.0, upkeep.clone());
     let partitions = Partitions::default();
+    let cleaner = cleaner::start(cleaner::Work {
+        partitions: partitions.clone(),
+        counts: upkeep.clone(),
+        backoff: config.upkeep.cleaner_backoff.0,
+        max_bytes_per_second: config.upkeep.cleaner_io_max.0,
+    });
     let host = Host {
         me,
         logs: data.join("logs"),
         static_configs: static_configs.clone(),
         partitions: partitions.clone(),
         writer: log_writer.clone(),
+        cleaner,
     };
     let mut metadata = Metadata::open(&data.join("metadata"), Limits::default())?;
     // Registered before its partitions are opened: each registration begins a new leader epoch.
@@ -120,6 +131,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         controller,
         producer_ids,
         groups,
+        upkeep,
         request_memory,
     });
 

@@ -54,6 +54,7 @@ pub struct Config {
     pub edge: Edge,
     pub topics: Topics,
     pub groups: Groups,
+    pub upkeep: Upkeep,
     pub log: service::Log,
 }
 
@@ -152,6 +153,29 @@ pub struct Groups {
     /// Of `__consumer_offsets` when the first group makes it; Kafka's `offsets.topic.num.partitions` of 50 is
     /// for clusters of many brokers, and each costs open files.
     pub offsets_partitions: i32,
+}
+
+/// Of the partitions' logs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Upkeep {
+    /// Between two looks for segments that need not be kept; Kafka's `log.retention.check.interval.ms`.
+    pub retention_check: Period,
+    /// Between two looks for logs to compact; Kafka's `log.cleaner.backoff.ms`.
+    pub cleaner_backoff: Period,
+    /// What compaction may read in a second, so that the disk is left to those who wait. Kafka's
+    /// `log.cleaner.io.max.bytes.per.second` has no limit.
+    pub cleaner_io_max: ByteSize,
+}
+
+impl Default for Upkeep {
+    fn default() -> Self {
+        Self {
+            retention_check: Period(std::time::Duration::from_secs(300)),
+            cleaner_backoff: Period(std::time::Duration::from_secs(15)),
+            cleaner_io_max: ByteSize(64 << 20),
+        }
+    }
 }
 
 impl Default for Broker {

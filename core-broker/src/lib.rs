@@ -3,14 +3,17 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // a shell
 
 pub mod broker;
+mod cleaner;
 pub mod cli;
 mod clock;
 pub mod config;
 mod controller;
+mod deleted;
 mod edge;
 mod groups;
 pub mod hosted;
 mod kafka;
 mod partition;
 mod producer_ids;
+pub mod upkeep;
 mod writer;

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use broker_logic::{
-    ids::{LeaderEpoch, Offset, TopicPartition},
+    cluster::TopicSettings,
+    ids::{LeaderEpoch, Offset, TopicId, TopicPartition},
     replica::{Acks, AppendError},
 };
 use bytes::Bytes;
@@ -12,24 +13,32 @@ use commit_log::{LogReader, ReadError, RealDisk};
 use kafka_wire::record_batch::BatchHeader;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{hosted::AppendResult, writer::Command};
+use crate::{
+    hosted::{Answers, AppendResult},
+    writer::{Command, HostedLog, Waiter},
+};
 
 /// What others may know of a replica without asking its owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct View {
     pub leader_epoch: LeaderEpoch,
     pub log_start: Offset,
-    /// Consumers read below it: everything there is on the disks of the in-sync replicas.
+    /// Consumers read below it: everything there is on the disks of the in-sync replicas, unless the topic
+    /// asks for less (`flush.messages`).
     pub high_watermark: Offset,
+    /// The log takes no more until it is opened again.
+    pub failed: bool,
 }
 
-/// Cheap to clone.
+/// Cheap to clone. What is watched here closes when the partition is deleted.
 #[derive(Clone)]
 pub struct Partition {
     pub id: TopicPartition,
+    pub topic_id: TopicId,
     /// Another after the log was opened again.
     pub(crate) log: watch::Receiver<LogReader<RealDisk>>,
     pub view: watch::Receiver<View>,
+    pub(crate) settings: watch::Receiver<TopicSettings>,
     pub(crate) slot: usize,
     pub(crate) writer: mpsc::Sender<Command>,
 }
@@ -51,12 +60,45 @@ impl Partition {
         receiver
     }
 
+    /// Has the owner do something to the log, between two appends; waits for it. `None`: the partition is
+    /// gone.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut HostedLog, i64, &mut Answers<Waiter>) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (answer, receiver) = oneshot::channel();
+        let task = Box::new(move |hosted: &mut HostedLog, now_ms, answers: &mut Answers<Waiter>| {
+            let _ = answer.send(question(hosted, now_ms, answers));
+        });
+        self.writer.send(Command::Do { slot: self.slot, task }).await.ok()?;
+        receiver.await.ok()
+    }
+
+    /// In force for whatever is submitted from here on.
+    pub async fn configure(&self, settings: TopicSettings) {
+        let command = Command::Configure { slot: self.slot, settings: Box::new(settings) };
+        // A stopped owner needs no settings.
+        let _ = self.writer.send(command).await;
+    }
+
+    /// Answers whoever waits, and lets go of the log. What is on the disk stays.
+    pub async fn delete(&self) {
+        let (answer, deleted) = oneshot::channel();
+        if self.writer.send(Command::Delete { slot: self.slot, answer }).await.is_ok() {
+            let _ = deleted.await;
+        }
+    }
+
     pub fn reader(&self) -> LogReader<RealDisk> {
         self.log.borrow().clone()
     }
 
     pub fn view(&self) -> View {
         *self.view.borrow()
+    }
+
+    pub fn settings(&self) -> TopicSettings {
+        *self.settings.borrow()
     }
 
     /// Whole batches from the one that holds `offset` up to the high watermark, at most `max_bytes` but
@@ -105,5 +147,14 @@ impl Partitions {
 
     pub fn insert(&self, partition: Partition) {
         self.by_id.write().expect("no holder of this lock panics").insert(partition.id.clone(), partition);
+    }
+
+    pub fn remove(&self, id: &TopicPartition) -> Option<Partition> {
+        self.by_id.write().expect("no holder of this lock panics").remove(id)
+    }
+
+    /// In order of topic and index.
+    pub fn all(&self) -> Vec<Partition> {
+        self.by_id.read().expect("no holder of this lock panics").values().cloned().collect()
     }
 }

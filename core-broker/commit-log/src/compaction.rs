@@ -32,5 +32,5 @@ mod writer;
 pub(crate) use checkpoint::Checkpoint;
 pub use due::{CompactionConfig, cleanable_end, cleanable_ratio, compaction_due};
 pub(crate) use rewrite::Task;
-pub use rewrite::{Aborted, Compaction, CompactionOrder, Compress, RewrittenSegment};
+pub use rewrite::{Aborted, Compaction, CompactionOrder, Compress, Pace, RewrittenSegment};
 pub(crate) use swap::{finish, succeeds, successor_name, swap_in};

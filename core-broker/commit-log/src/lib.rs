@@ -63,14 +63,15 @@ mod snapshot;
 mod verify;
 
 pub use compaction::{
-    Aborted, Compaction, CompactionConfig, CompactionOrder, Compress, RewrittenSegment, cleanable_end,
+    Aborted, Compaction, CompactionConfig, CompactionOrder, Compress, Pace, RewrittenSegment, cleanable_end,
     cleanable_ratio, compaction_due,
 };
 pub use disk::{Disk, DiskFile};
 pub use epochs::EpochEnd;
 pub use error::{LogError, ReadError};
-pub use log::{Log, SegmentInfo};
+pub use log::{Log, RemovedSegment, SegmentInfo};
 pub use mem_disk::{MemDisk, MemFile};
+pub use metadata::topic_of;
 pub use reader::{Headers, LogReader};
 pub use real_disk::{RealDisk, RealFile};
 pub use recovery::{Corruption, Recovered};

@@ -11,6 +11,8 @@ use std::{
 
 use kafka_wire::record_batch::batches;
 
+pub use expiry::RemovedSegment;
+
 use crate::{
     LogConfig, LogReader, MAX_SEGMENT_BYTES, Recovered, clean_shutdown,
     compaction::Checkpoint,
@@ -175,13 +177,7 @@ impl<D: Disk> Log<D> {
     /// From the oldest to the active one, which is always there.
     pub fn segments(&self) -> Vec<SegmentInfo> {
         let state = self.shared.read();
-        let active = SegmentInfo {
-            base_offset: state.active.base,
-            end_offset: state.log_end,
-            bytes: state.active.bytes,
-            first_timestamp: state.active.first_timestamp,
-            max_timestamp: state.active.max_timestamp.map(|max| max.timestamp),
-        };
+        let active = state.active_info();
         let sealed = state.sealed.iter().map(|segment| SegmentInfo {
             base_offset: segment.base,
             end_offset: segment.end,
@@ -192,9 +188,20 @@ impl<D: Disk> Log<D> {
         sealed.chain([active]).collect()
     }
 
-    /// `segment.bytes` was changed for the topic; takes effect with the next append.
-    pub fn set_segment_bytes(&mut self, segment_bytes: u64) {
+    /// The one that is appended to.
+    pub fn active_segment(&self) -> SegmentInfo {
+        self.shared.read().active_info()
+    }
+
+    /// The topic's settings were changed; takes effect with the next append.
+    pub fn set_sizes(&mut self, segment_bytes: u64, index_interval_bytes: u32) {
         self.config.segment_bytes = segment_bytes.clamp(1, MAX_SEGMENT_BYTES);
+        self.config.index_interval_bytes = index_interval_bytes;
+    }
+
+    /// Refuses all writes: something failed.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.is_some()
     }
 
     /// Seals the active segment, unless it is empty, and begins the next one.
@@ -419,6 +426,16 @@ impl<D: Disk> Shared<D> {
 }
 
 impl<F> State<F> {
+    fn active_info(&self) -> SegmentInfo {
+        SegmentInfo {
+            base_offset: self.active.base,
+            end_offset: self.log_end,
+            bytes: self.active.bytes,
+            first_timestamp: self.active.first_timestamp,
+            max_timestamp: self.active.max_timestamp.map(|max| max.timestamp),
+        }
+    }
+
     pub fn log_start(&self) -> i64 {
         let first = self.sealed.first().map_or(self.active.base, |first| first.base);
         first.max(self.log_start)

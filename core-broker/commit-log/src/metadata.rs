@@ -45,6 +45,20 @@ pub(crate) fn check_or_create<D: Disk>(
     Ok(false)
 }
 
+/// Whose folder this is; `None` if it does not say so.
+pub fn topic_of<D: Disk>(disk: &D, dir: &Path) -> Option<[u8; 16]> {
+    let text = small_file::read(disk, dir, FILE, MAX_BYTES).ok()??;
+    let digits = text.lines().nth(1)?.strip_prefix("topic_id: ")?;
+    let mut id = [0; 16];
+    if digits.len() != 2 * id.len() || !digits.is_ascii() {
+        return None;
+    }
+    for (byte, at) in id.iter_mut().zip((0..).step_by(2)) {
+        *byte = u8::from_str_radix(digits.get(at..at + 2)?, 16).ok()?;
+    }
+    Some(id)
+}
+
 fn hex(id: [u8; 16]) -> String {
     id.iter().map(|byte| format!("{byte:02x}")).collect()
 }

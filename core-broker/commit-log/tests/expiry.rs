@@ -203,17 +203,31 @@ fn what_retention_does_not_keep_is_deleted_also_the_active_segment() {
     for (retention, high_watermark, now_ms, log_start) in table {
         let disk = MemDisk::new();
         let mut log = filled(&disk);
-        assert_eq!(
-            log.expire(&retention, high_watermark, now_ms).unwrap(),
-            log_start,
-            "{retention:?} {now_ms}"
-        );
+        while log.expire_oldest(&retention, high_watermark, now_ms).unwrap().is_some() {}
+        assert_eq!(log.log_start(), log_start, "{retention:?} {now_ms}");
         log.append(&batch(12, 9, 9000, 1, 10)).unwrap();
         log.sync().unwrap();
         let (log, recovered) = open(&disk.crash(0));
         assert_eq!((recovered.log_start, recovered.log_end), (log_start, 13));
         assert!(is_out_of_range(&log, log_start - 1));
     }
+}
+
+#[test]
+fn a_segment_goes_at_a_time_and_whoever_reads_it_finishes() {
+    let disk = MemDisk::new();
+    let mut log = filled(&disk);
+    let all = Retention { max_age_ms: None, max_bytes: Some(0) };
+    let mut headers = log.reader().headers(0);
+    assert_eq!(headers.next().unwrap().unwrap().base_offset, 0);
+    for log_start in [6, 10, 12] {
+        let removed = log.expire_oldest(&all, 12, 0).unwrap().unwrap();
+        assert!(removed.bytes() > 0);
+        assert_eq!(log.log_start(), log_start);
+    }
+    assert!(log.expire_oldest(&all, 12, 0).unwrap().is_none());
+    let rest: Vec<i64> = headers.by_ref().take(2).map(|header| header.unwrap().base_offset).collect();
+    assert_eq!(rest, [2, 4], "of the segment that was being read");
 }
 
 #[test]

@@ -253,7 +253,7 @@ fn a_batch_larger_than_a_segment_gets_one_of_its_own() {
 fn a_changed_segment_size_holds_from_the_next_append_on() {
     let (mut log, _) = open(&MemDisk::new());
     let mut append = |bytes| {
-        log.set_segment_bytes(bytes);
+        log.set_sizes(bytes, small().index_interval_bytes);
         log.append(&batch(log.log_end(), 0, 0, 1, 100)).unwrap();
         log.segments().len()
     };

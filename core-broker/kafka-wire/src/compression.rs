@@ -43,7 +43,8 @@ impl Compression {
     }
 }
 
-pub(crate) fn compress(codec: Compression, plain: Bytes) -> Result<Bytes, BatchError> {
+/// Compresses a section of records.
+pub fn compress(codec: Compression, plain: Bytes) -> Result<Bytes, BatchError> {
     let failed = |_| BatchError::BadCompression(codec);
     match codec {
         Compression::None => Ok(plain),

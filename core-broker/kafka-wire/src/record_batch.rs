@@ -24,9 +24,9 @@ mod encode;
 
 use std::ops::Range;
 
-pub use crate::compression::Compression;
-pub use decode::{Record, check_records, decode_records};
-pub use encode::{Producer, RecordSet, RecordsEncoder, assemble};
+pub use crate::compression::{Compression, compress};
+pub use decode::{Record, RecordTimes, check_records, decode_records};
+pub use encode::{Producer, RecordSet, RecordsEncoder, assemble, recompress};
 
 pub const HEADER_BYTES: usize = 61;
 
@@ -209,6 +209,15 @@ pub fn set_log_append_time(batch: &mut [u8], timestamp_ms: i64) {
     let attributes = i16::from_be_bytes(field(batch, 21)) | LOG_APPEND_TIME;
     batch[21..23].copy_from_slice(&attributes.to_be_bytes());
     batch[35..43].copy_from_slice(&timestamp_ms.to_be_bytes());
+    write_checksum(batch);
+}
+
+/// Has the header of a batch say that its records carry the producer's times, of which this is the latest,
+/// and rewrites the checksum over `batch`, which is exactly one accepted batch.
+pub fn set_create_time(batch: &mut [u8], max_timestamp_ms: i64) {
+    let attributes = i16::from_be_bytes(field(batch, 21)) & !LOG_APPEND_TIME;
+    batch[21..23].copy_from_slice(&attributes.to_be_bytes());
+    batch[35..43].copy_from_slice(&max_timestamp_ms.to_be_bytes());
     write_checksum(batch);
 }
 

@@ -73,6 +73,7 @@ impl From<&AppendError> for ErrorCode {
             AppendError::Sequence(SequenceError::OutOfOrder) => ErrorCode::OutOfOrderSequenceNumber,
             AppendError::Sequence(SequenceError::OldDuplicate) => ErrorCode::DuplicateSequenceNumber,
             AppendError::LogFailed => ErrorCode::KafkaStorageError,
+            AppendError::TopicDeleted => ErrorCode::UnknownTopicOrPartition,
         }
     }
 }

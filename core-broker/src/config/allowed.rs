@@ -7,7 +7,7 @@ use broker_logic::cluster::Limits;
 use service::{ByteSize, Mistakes, Period};
 use uplink_wire::MAX_FRAME_BYTES;
 
-use super::{Broker, Config, Edge, Groups, Listener};
+use super::{Broker, Config, Edge, Groups, Listener, Upkeep};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -27,6 +27,7 @@ const FRAME_ROOM: u64 = 100;
 pub fn check(config: &Config, mistakes: &mut Mistakes) {
     check_broker(&config.broker, mistakes);
     check_edge(&config.edge, mistakes);
+    check_upkeep(&config.upkeep, mistakes);
     let partitions = Limits::default().max_partitions_per_topic as i32;
     mistakes.within("topics.num_partitions", config.topics.num_partitions, 1..=partitions);
     check_groups(&config.groups, mistakes);
@@ -86,6 +87,13 @@ fn check_groups(groups: &Groups, mistakes: &mut Mistakes) {
     let longest = ByteSize(i16::MAX as u64);
     mistakes.within("groups.offset_metadata_max", groups.offset_metadata_max, ByteSize(0)..=longest);
     mistakes.at_least("groups.offsets_retention_check", groups.offsets_retention_check, shortest);
+}
+
+fn check_upkeep(upkeep: &Upkeep, mistakes: &mut Mistakes) {
+    let periods = Period(Duration::from_millis(100))..=Period(Duration::from_secs(86_400));
+    mistakes.within("upkeep.retention_check", upkeep.retention_check, periods.clone());
+    mistakes.within("upkeep.cleaner_backoff", upkeep.cleaner_backoff, periods);
+    mistakes.within("upkeep.cleaner_io_max", upkeep.cleaner_io_max, ByteSize(MIB)..=ByteSize(1 << 40));
 }
 
 fn check_edge(edge: &Edge, mistakes: &mut Mistakes) {

@@ -27,6 +27,7 @@ impl Config {
                 }),
             ),
             ("message.max.bytes", broker.message_max.0.to_string()),
+            ("log.retention.check.interval.ms", self.upkeep.retention_check.0.as_millis().to_string()),
             ("log.segment.bytes", broker.segment_bytes.0.to_string()),
             ("socket.request.max.bytes", broker.request_max.0.to_string()),
             ("queued.max.request.bytes", broker.requests_max.0.to_string()),

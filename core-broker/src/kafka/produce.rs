@@ -4,17 +4,17 @@
 use std::sync::Arc;
 
 use broker_logic::{
-    cluster::{Topic, is_internal_topic},
+    cluster::{TimestampType, TopicSettings, is_internal_topic},
     replica::{Acks, Appended},
 };
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use kafka_wire::{
     ErrorCode,
     messages::produce::{
         BatchIndexAndErrorMessage, LeaderIdAndEpoch, PartitionProduceData, PartitionProduceResponse,
         ProduceRequest, ProduceResponse, TopicProduceResponse,
     },
-    record_batch::{self, BatchError, BatchHeader, Compression},
+    record_batch::{self, BatchError, BatchHeader, Compression, RecordTimes},
 };
 use tokio::sync::oneshot;
 
@@ -25,9 +25,6 @@ use crate::{
     partition::{Partition, answered},
 };
 
-/// `message.timestamp.after.max.ms`: a clock that runs ahead by more would make retention by time useless.
-const MAX_AHEAD_MS: i64 = 3_600_000;
-
 /// What a batch of `message.max.bytes` may become: a hundred times its size and no bomb.
 const MAX_DECOMPRESSED_BYTES: usize = 128 << 20;
 
@@ -37,9 +34,16 @@ const ZSTD_FROM: i16 = 7;
 /// A partition's answer, ready or on its way.
 enum Pending {
     Ready(ErrorCode, Option<String>),
-    /// Refused for these of its records, counted from 0.
-    WithoutKey(Vec<i32>),
+    Refused(Refusal),
     Submitted(Partition, oneshot::Receiver<AppendResult>),
+}
+
+/// Why a batch is not taken.
+struct Refusal {
+    code: ErrorCode,
+    message: String,
+    /// For which of its records, counted from 0, in words; empty where it is not for single ones.
+    records: Vec<(i32, String)>,
 }
 
 /// Puts every batch into its partition's queue before it returns; the future waits for the answers. `None`
@@ -77,10 +81,7 @@ pub async fn start(
                 }
                 (None, _) => Pending::Ready(ErrorCode::InvalidRequiredAcks, None),
                 (_, None) => Pending::Ready(unknown, None),
-                (Some(acks), Some(partition)) => {
-                    let is_compacted = found.is_some_and(is_compacted);
-                    submit(&shared, partition, is_compacted, data, version, acks, deadline_ms).await
-                }
+                (Some(acks), Some(partition)) => submit(partition, data, version, acks, deadline_ms).await,
             };
             partitions.push((index, pending));
         }
@@ -108,35 +109,32 @@ pub async fn start(
 }
 
 async fn submit(
-    shared: &Shared,
     partition: Partition,
-    is_compacted: bool,
     data: PartitionProduceData,
     version: i16,
     acks: Acks,
     deadline_ms: i64,
 ) -> Pending {
     let batch = data.records.unwrap_or_default();
-    match check(&batch, version, shared.config.broker.message_max.0 as usize) {
-        Err((code, message)) => Pending::Ready(code, Some(message)),
-        Ok(header) => {
-            let unkeyed = if is_compacted { without_key(&batch) } else { Vec::new() };
-            if !unkeyed.is_empty() {
-                return Pending::WithoutKey(unkeyed);
-            }
+    match check(batch, version, &partition, clock::now_ms()) {
+        Err(refusal) => Pending::Refused(refusal),
+        Ok((header, batch)) => {
             let answer = partition.submit(header, batch, acks, deadline_ms).await;
             Pending::Submitted(partition, answer)
         }
     }
 }
 
-/// One batch, whole, within the limits.
-fn check(batch: &Bytes, version: i16, message_max: usize) -> Result<BatchHeader, (ErrorCode, String)> {
-    if batch.len() > message_max {
-        let message = format!("{} bytes of records: at most {message_max} are taken", batch.len());
-        return Err((ErrorCode::MessageTooLarge, message));
-    }
-    let header = BatchHeader::validate(batch).map_err(|error| {
+/// One batch, whole, within the limits; and as the topic wants it stored.
+fn check(
+    batch: Bytes,
+    version: i16,
+    partition: &Partition,
+    now_ms: i64,
+) -> Result<(BatchHeader, Bytes), Refusal> {
+    let settings = partition.settings();
+    check_size(&batch, &settings)?;
+    let header = BatchHeader::validate(&batch).map_err(|error| {
         let code = match error {
             BatchError::Truncated { .. } | BatchError::BadLength(_) | BatchError::BadChecksum { .. } => {
                 ErrorCode::CorruptMessage
@@ -146,45 +144,120 @@ fn check(batch: &Bytes, version: i16, message_max: usize) -> Result<BatchHeader,
             BatchError::UnknownCodec(_) => ErrorCode::UnsupportedCompressionType,
             _ => ErrorCode::InvalidRecord,
         };
-        (code, error.to_string())
+        refused(code, error.to_string())
     })?;
     if header.size != batch.len() {
-        return Err((
-            ErrorCode::InvalidRecord,
-            "one record batch per partition, and nothing behind it".into(),
-        ));
+        let message = "one record batch per partition, and nothing behind it";
+        return Err(refused(ErrorCode::InvalidRecord, message.into()));
     }
     if header.compression() == Ok(Compression::Zstd) && version < ZSTD_FROM {
         let message = format!("zstd needs Produce version {ZSTD_FROM}");
-        return Err((ErrorCode::UnsupportedCompressionType, message));
+        return Err(refused(ErrorCode::UnsupportedCompressionType, message));
     }
     // Stored without a look, it would be what no consumer gets past.
-    record_batch::check_records(batch, &header, MAX_DECOMPRESSED_BYTES).map_err(|error| {
-        let code = match error {
-            BatchError::BadCompression(_) => ErrorCode::CorruptMessage,
-            BatchError::TooLarge { .. } => ErrorCode::MessageTooLarge,
-            _ => ErrorCode::InvalidRecord,
-        };
-        (code, error.to_string())
-    })?;
-    if header.max_timestamp > clock::now_ms() + MAX_AHEAD_MS {
-        let message = format!("timestamp {} is more than an hour ahead", header.max_timestamp);
-        return Err((ErrorCode::InvalidTimestamp, message));
+    let times = record_batch::check_records(&batch, &header, MAX_DECOMPRESSED_BYTES).map_err(bad_records)?;
+    if settings.cleanup_policy.compact {
+        check_keys(&batch, partition)?;
     }
-    Ok(header)
+    if settings.message_timestamp_type == TimestampType::CreateTime {
+        check_times(&batch, times, &settings, now_ms)?;
+    }
+    as_stored(batch, header, times, &settings)
 }
 
-fn is_compacted(topic: &Topic) -> bool {
-    topic
-        .config("cleanup.policy")
-        .is_some_and(|policies| policies.split(',').any(|it| it.trim() == "compact"))
+fn check_size(batch: &Bytes, settings: &TopicSettings) -> Result<(), Refusal> {
+    let (bytes, most) = (batch.len(), settings.max_message_bytes);
+    if bytes > most {
+        let message = format!("{bytes} bytes of records: at most {most} are taken");
+        return Err(refused(ErrorCode::MessageTooLarge, message));
+    }
+    let segment = settings.segment_bytes;
+    if bytes as u64 > segment {
+        let message = format!("{bytes} bytes of records do not fit into a segment of {segment}");
+        return Err(refused(ErrorCode::RecordListTooLarge, message));
+    }
+    Ok(())
 }
 
 /// Compaction keeps the last record of each key; one without a key could never be kept.
-fn without_key(batch: &Bytes) -> Vec<i32> {
-    let records = record_batch::decode_records(batch.clone(), MAX_DECOMPRESSED_BYTES).unwrap_or_default();
-    let numbered = (0..).zip(&records);
-    numbered.filter(|(_, record)| record.key.is_none()).map(|(number, _)| number).collect()
+fn check_keys(batch: &Bytes, partition: &Partition) -> Result<(), Refusal> {
+    let records = record_batch::decode_records(batch.clone(), MAX_DECOMPRESSED_BYTES).map_err(bad_records)?;
+    let numbered = (0..).zip(&records).filter(|(_, record)| record.key.is_none());
+    let message =
+        format!("Compacted topic cannot accept message without key in topic partition {}.", partition.id);
+    let records: Vec<(i32, String)> = numbered.map(|(number, _)| (number, message.clone())).collect();
+    if records.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal { code: ErrorCode::InvalidRecord, message, records })
+}
+
+/// Of a clock that runs far ahead or behind, retention by time could make nothing.
+fn check_times(
+    batch: &Bytes,
+    times: RecordTimes,
+    settings: &TopicSettings,
+    now_ms: i64,
+) -> Result<(), Refusal> {
+    let earliest = now_ms.saturating_sub(settings.message_timestamp_before_max_ms).max(0);
+    let latest = now_ms.saturating_add(settings.message_timestamp_after_max_ms);
+    if times.latest == -1 || (times.earliest >= earliest && times.latest <= latest) {
+        return Ok(());
+    }
+    let records = record_batch::decode_records(batch.clone(), MAX_DECOMPRESSED_BYTES).map_err(bad_records)?;
+    let wrong = (0..).zip(&records).filter_map(|(number, record)| {
+        let timestamp = record.timestamp;
+        let message = format!(
+            "Timestamp {timestamp} of message with offset {number} is out of range. \
+             The timestamp should be within [{earliest}, {latest}]"
+        );
+        (timestamp != -1 && !(earliest..=latest).contains(&timestamp)).then_some((number, message))
+    });
+    Err(Refusal {
+        code: ErrorCode::InvalidTimestamp,
+        message: "One or more records have been rejected due to invalid timestamp".into(),
+        records: wrong.collect(),
+    })
+}
+
+/// With the codec that the topic asks for, and a header that says the times of its records: by it segments
+/// grow old and are searched.
+fn as_stored(
+    mut batch: Bytes,
+    mut header: BatchHeader,
+    times: RecordTimes,
+    settings: &TopicSettings,
+) -> Result<(BatchHeader, Bytes), Refusal> {
+    let mut changed = false;
+    if header.log_append_time() || header.max_timestamp != times.latest {
+        let mut honest = BytesMut::from(batch);
+        record_batch::set_create_time(&mut honest, times.latest);
+        (batch, changed) = (honest.freeze(), true);
+    }
+    if let Some(codec) = settings.compression_type
+        && header.compression() != Ok(codec)
+    {
+        batch = record_batch::recompress(&batch, codec, MAX_DECOMPRESSED_BYTES).map_err(bad_records)?;
+        check_size(&batch, settings)?;
+        changed = true;
+    }
+    if changed {
+        header = BatchHeader::peek(&batch).map_err(bad_records)?;
+    }
+    Ok((header, batch))
+}
+
+fn refused(code: ErrorCode, message: String) -> Refusal {
+    Refusal { code, message, records: Vec::new() }
+}
+
+fn bad_records(error: BatchError) -> Refusal {
+    let code = match error {
+        BatchError::BadCompression(_) => ErrorCode::CorruptMessage,
+        BatchError::TooLarge { .. } => ErrorCode::MessageTooLarge,
+        _ => ErrorCode::InvalidRecord,
+    };
+    refused(code, error.to_string())
 }
 
 async fn answer(shared: &Shared, index: i32, pending: Pending) -> PartitionProduceResponse {
@@ -197,21 +270,21 @@ async fn answer(shared: &Shared, index: i32, pending: Pending) -> PartitionProdu
     };
     match pending {
         Pending::Ready(code, message) => failed(code, message),
-        Pending::WithoutKey(records) => {
-            let message = "a compacted topic takes no record without a key";
-            let error = |batch_index| BatchIndexAndErrorMessage {
+        Pending::Refused(Refusal { code, message, records }) => {
+            let error = |(batch_index, message)| BatchIndexAndErrorMessage {
                 batch_index,
-                batch_index_error_message: Some(message.into()),
+                batch_index_error_message: Some(message),
             };
             PartitionProduceResponse {
                 record_errors: records.into_iter().map(error).collect(),
-                ..failed(ErrorCode::InvalidRecord, Some(message.into()))
+                ..failed(code, Some(message))
             }
         }
         Pending::Submitted(partition, receiver) => match answered(receiver).await {
-            Ok(Appended { base_offset, log_start, .. }) => PartitionProduceResponse {
+            Ok(Appended { base_offset, log_start, log_append_time_ms, .. }) => PartitionProduceResponse {
                 index,
                 base_offset: base_offset.0,
+                log_append_time_ms: log_append_time_ms.unwrap_or(-1),
                 log_start_offset: log_start.0,
                 ..Default::default()
             },

@@ -84,7 +84,7 @@ pub fn strike(fault: Fault, world: &mut World, scene: &mut Scene) {
             world.agent.die(death, scene, &mut world.network);
         }
         Fault::BrokerCrash => {
-            let deaths = [broker::Death::Killed, broker::Death::PowerCut];
+            let deaths = [broker::Death::Stopped, broker::Death::Killed, broker::Death::PowerCut];
             let death = *scene.chance.pick(&deaths);
             world.broker.die(death, scene, &mut world.network);
         }

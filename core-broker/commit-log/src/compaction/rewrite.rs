@@ -17,6 +17,9 @@ use crate::{
 /// Compresses a section of records, for batches that must be made anew with the codec they had.
 pub type Compress = fn(Compression, Bytes) -> Result<Bytes, BatchError>;
 
+/// Told how many bytes were read, after each batch; may wait, so that others get at the disk.
+pub type Pace = Box<dyn Fn(u64) + Send>;
+
 /// What one compaction is told by those who know.
 #[derive(Debug, Clone)]
 pub struct CompactionOrder {
@@ -70,6 +73,7 @@ pub(crate) struct Task<D: Disk> {
     pub segment_bytes: u64,
     pub index_interval_bytes: u32,
     pub order: CompactionOrder,
+    pub pace: Pace,
 }
 
 struct Pass {
@@ -97,6 +101,10 @@ enum Fate {
 impl<D: Disk> Compaction<D> {
     pub(crate) fn new(task: Task<D>) -> Compaction<D> {
         Compaction { task, pass: None, done: 0, replaced: Vec::new(), exhausted: false }
+    }
+
+    pub fn set_pace(&mut self, pace: Pace) {
+        self.task.pace = pace;
     }
 
     pub(crate) fn task(&self) -> &Task<D> {
@@ -287,6 +295,7 @@ impl<D: Disk> Task<D> {
             accept(segment.base, &mut chain, &found).map_err(halted)?;
             let Found { position, header } = found;
             let batch = Bytes::copy_from_slice(scan.batch(&found).map_err(halted)?);
+            (self.pace)(batch.len() as u64);
             let go_on = visit(&header, &batch);
             if !go_on.map_err(|source| LogError::Compaction { file: file(), position, source })? {
                 return Ok(());

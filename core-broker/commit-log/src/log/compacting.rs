@@ -30,6 +30,7 @@ impl<D: Disk> Log<D> {
             segment_bytes: self.config.segment_bytes,
             index_interval_bytes: self.config.index_interval_bytes,
             order,
+            pace: Box::new(|_| {}),
         })
     }
 

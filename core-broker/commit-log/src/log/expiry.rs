@@ -8,7 +8,7 @@ use crate::{
     error::doing,
     log_start,
     retention::{Retention, segments_to_delete},
-    segment::{self, log_name},
+    segment::{self, Sealed, log_name},
 };
 
 impl<D: Disk> Log<D> {
@@ -37,6 +37,30 @@ impl<D: Disk> Log<D> {
 
     /// Removes the sealed segments that end at `offset` or before it; returns the new log start.
     pub fn delete_segments_before(&mut self, offset: i64) -> Result<i64, LogError> {
+        self.remove_segments_before(offset)?;
+        Ok(self.log_start())
+    }
+
+    /// Deletes the oldest segment, if it is one that `retention` no longer keeps and lies below
+    /// `high_watermark`. An active segment that is too old is sealed first, so that a quiet partition ends up
+    /// empty. One at a time: the log's writer has others who wait.
+    pub fn expire_oldest(
+        &mut self,
+        retention: &Retention,
+        high_watermark: i64,
+        now_ms: i64,
+    ) -> Result<Option<RemovedSegment<D>>, LogError> {
+        let segments = self.segments();
+        let old = segments_to_delete(&segments, retention, high_watermark, now_ms);
+        let Some(oldest) = old.first() else { return Ok(None) };
+        if old.len() == segments.len() {
+            self.roll()?;
+        }
+        let mut removed = self.remove_segments_before(oldest.end_offset)?;
+        Ok(removed.pop().map(RemovedSegment))
+    }
+
+    fn remove_segments_before(&mut self, offset: i64) -> Result<Vec<Arc<Sealed<D::File>>>, LogError> {
         self.refuse_if_stopped()?;
         let old: Vec<_> = {
             let mut state = self.shared.write();
@@ -48,29 +72,23 @@ impl<D: Disk> Log<D> {
         };
         let shared = Arc::clone(&self.shared);
         let Shared { disk, dir, .. } = &*shared;
-        for segment in old {
+        for segment in &old {
             // From the oldest on, each durably: a crash between leaves a log without a hole.
             let removed = segment::remove(disk, dir, segment.base);
             let removed = removed.map_err(doing("removing", &dir.join(log_name(segment.base))));
             self.stop_if_failed(removed)?;
         }
-        Ok(self.log_start())
+        Ok(old)
     }
+}
 
-    /// Deletes what `retention` no longer keeps, of what lies below `high_watermark`; returns the log's start.
-    /// An active segment that is too old is sealed first, so that a quiet partition ends up empty.
-    pub fn expire(
-        &mut self,
-        retention: &Retention,
-        high_watermark: i64,
-        now_ms: i64,
-    ) -> Result<i64, LogError> {
-        let segments = self.segments();
-        let old = segments_to_delete(&segments, retention, high_watermark, now_ms);
-        let Some(last) = old.last() else { return Ok(self.log_start()) };
-        if old.len() == segments.len() {
-            self.roll()?;
-        }
-        self.delete_segments_before(last.end_offset)
+/// A segment that is gone from the log and from its folder. Dropping it closes the file, and the operating
+/// system frees the blocks with the last descriptor: of a large file not at once, so not on a thread that
+/// others wait for.
+pub struct RemovedSegment<D: Disk>(Arc<Sealed<D::File>>);
+
+impl<D: Disk> RemovedSegment<D> {
+    pub fn bytes(&self) -> u64 {
+        self.0.bytes
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{BatchError, Compression, HEADER_BYTES, LENGTH_END, MAGIC, write_checksum};
+use super::{BatchError, BatchHeader, Compression, HEADER_BYTES, LENGTH_END, MAGIC, write_checksum};
 use crate::{compression, varint};
 
 /// Who wrote a batch, so that a leader can drop what it already has.
@@ -132,6 +132,29 @@ pub fn assemble(records: &RecordSet, producer: Producer) -> BytesMut {
     batch.put_slice(&records.bytes);
     write_checksum(&mut batch);
     batch
+}
+
+/// The same records under another codec; `batch` is one that [`BatchHeader::validate`] accepted, and nothing
+/// behind it.
+pub fn recompress(
+    batch: &Bytes,
+    codec: Compression,
+    max_decompressed_bytes: usize,
+) -> Result<Bytes, BatchError> {
+    const CODEC: i16 = 0b111;
+    let header = BatchHeader::peek(batch)?;
+    let section = batch.slice(HEADER_BYTES.min(batch.len())..);
+    let plain = compression::decompress(header.compression()?, section, max_decompressed_bytes)?;
+    let section = compression::compress(codec, plain)?;
+    let size = HEADER_BYTES + section.len();
+    let mut out = BytesMut::with_capacity(size);
+    out.put_slice(&batch[..HEADER_BYTES]);
+    out.put_slice(&section);
+    let attributes = header.attributes & !CODEC | codec.to_attributes();
+    out[8..LENGTH_END].copy_from_slice(&((size - LENGTH_END) as i32).to_be_bytes());
+    out[21..23].copy_from_slice(&attributes.to_be_bytes());
+    write_checksum(&mut out);
+    Ok(out.freeze())
 }
 
 fn blob_len(blob: Option<&[u8]>) -> usize {

@@ -245,7 +245,12 @@ proptest! {
             }
             let batch = assemble(&encoder.finish(*codec).unwrap(), Producer::NONE).freeze();
             let header = BatchHeader::validate(&batch).unwrap();
-            prop_assert_eq!(check_records(&batch, &header, LIMIT), Ok(()));
+            let times = samples.iter().map(|(timestamp, ..)| *timestamp).filter(|it| *it != -1);
+            let expected = RecordTimes {
+                earliest: times.clone().min().unwrap_or(-1),
+                latest: times.max().unwrap_or(-1),
+            };
+            prop_assert_eq!(check_records(&batch, &header, LIMIT), Ok(expected));
             let records = decode_records(batch, LIMIT).unwrap();
             prop_assert_eq!(records.len(), samples.len());
             for (i, (record, (timestamp, key, value, headers))) in records.iter().zip(&samples).enumerate() {
@@ -276,6 +281,31 @@ proptest! {
         let decoded = decode_records(batch, LIMIT);
         prop_assert!(checked.is_err() || decoded.is_ok(), "taken, but {:?}", decoded);
     }
+}
+
+#[test]
+fn a_batch_keeps_its_records_under_another_codec() {
+    for from in CODECS {
+        let batch = batch_of(&["one", "two", "two"], *from).freeze();
+        let records = decode_records(batch.clone(), LIMIT).unwrap();
+        for to in CODECS {
+            let other = recompress(&batch, *to, LIMIT).unwrap();
+            let header = BatchHeader::validate(&other).unwrap();
+            assert_eq!((header.compression(), header.size), (Ok(*to), other.len()));
+            assert_eq!((header.producer_id, header.base_sequence), (9, 40));
+            assert_eq!(decode_records(other, LIMIT).unwrap(), records);
+        }
+        assert!(recompress(&batch, Compression::None, 10).is_err(), "no more than is allowed");
+    }
+}
+
+#[test]
+fn a_header_that_lies_about_time_is_put_right() {
+    let mut batch = batch_of(&["one", "two"], Compression::None);
+    set_log_append_time(&mut batch, 7);
+    assert!(BatchHeader::validate(&batch).unwrap().log_append_time());
+    set_create_time(&mut batch, 1_001);
+    assert_eq!(batch, batch_of(&["one", "two"], Compression::None));
 }
 
 #[test]

@@ -377,6 +377,7 @@ fn refusal_of(error: StoreError, lane: &Lane) -> Refusal {
             AppendError::ControlBatch | AppendError::Transactional => RefusalCode::CorruptBlock,
             AppendError::Sequence(SequenceError::FencedEpoch) => RefusalCode::FencedProducer,
             AppendError::Sequence(_) => RefusalCode::OutOfOrderSequence,
+            AppendError::TopicDeleted => RefusalCode::UnknownTopic,
         },
     };
     refusal(code, format!("{}-{}: {error}", lane.topic, lane.partition))

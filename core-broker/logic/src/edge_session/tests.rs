@@ -124,7 +124,12 @@ fn acks_only_after_the_leader_has_synced_and_in_the_order_of_the_blocks() {
 
 #[test]
 fn sequences_of_somebody_else_are_not_acknowledged() {
-    let appended = |other_bytes| Appended { base_offset: Offset(0), log_start: Offset(0), other_bytes };
+    let appended = |other_bytes| Appended {
+        base_offset: Offset(0),
+        log_start: Offset(0),
+        log_append_time_ms: None,
+        other_bytes,
+    };
     assert_eq!(block_stored(Ok(appended(false))), Ok(()));
     let old = AppendError::Sequence(SequenceError::OldDuplicate);
     for foreign in [Ok(appended(true)), Err(old)] {
@@ -147,6 +152,7 @@ fn a_refused_lane_reads_past_what_is_still_on_its_way() {
         (StoreError::UnknownPartition, "refuse UnknownPartition"),
         (StoreError::Append(AppendError::LogFailed), "refuse StorageUnavailable"),
         (StoreError::Append(AppendError::TimedOut), "refuse StorageUnavailable"),
+        (StoreError::Append(AppendError::TopicDeleted), "refuse UnknownTopic"),
         (AppendError::Sequence(SequenceError::OutOfOrder).into(), "refuse OutOfOrderSequence"),
         (AppendError::Sequence(SequenceError::FencedEpoch).into(), "refuse FencedProducer"),
         (StoreError::ShuttingDown, "refuse ShuttingDown"),

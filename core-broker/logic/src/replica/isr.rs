@@ -22,6 +22,10 @@ impl InSync {
         self.me
     }
 
+    pub fn set_min_in_sync(&mut self, min_in_sync: usize) {
+        self.min_in_sync = min_in_sync;
+    }
+
     /// Whether `acks=all` may be promised at all.
     pub fn enough(&self) -> bool {
         self.synced.len() >= self.min_in_sync

@@ -32,29 +32,43 @@ pub enum SequenceError {
 
 #[derive(Debug, Default)]
 pub struct Producers {
-    by_id: BTreeMap<i64, Producer>,
+    pub(super) by_id: BTreeMap<i64, Producer>,
 }
 
 #[derive(Debug)]
-struct Producer {
-    epoch: i16,
-    last_seen_ms: i64,
+pub(super) struct Producer {
+    pub epoch: i16,
+    pub last_seen_ms: i64,
     /// Newest last; never empty.
-    batches: VecDeque<Stored>,
+    pub batches: VecDeque<Stored>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Stored {
-    first_sequence: i32,
-    last_sequence: i32,
-    base_offset: Offset,
-    crc: u32,
+pub(super) struct Stored {
+    pub first_sequence: i32,
+    pub last_sequence: i32,
+    pub base_offset: Offset,
+    /// The largest of the batch, as stored.
+    pub timestamp: i64,
+    /// As the producer sent it; `None` where the log has only a batch that the leader's clock has stamped.
+    pub crc: Option<u32>,
+}
+
+/// One producer, for DescribeProducers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProducerState {
+    pub id: i64,
+    pub epoch: i16,
+    pub last_sequence: i32,
+    pub last_timestamp: i64,
 }
 
 /// A batch that has the sequences of one that is in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Duplicate {
     pub base_offset: Offset,
+    /// The largest timestamp of what is stored.
+    pub timestamp: i64,
     /// It is that one, byte for byte. A Kafka client may legally build a retry anew; where a retry is always
     /// the same bytes, another batch under the same sequences means two writers with one producer id.
     pub same_bytes: bool,
@@ -77,8 +91,9 @@ impl Producers {
             stored.first_sequence == batch.base_sequence && stored.last_sequence == batch.last_sequence()
         };
         if let Some(stored) = producer.batches.iter().rev().find(same) {
-            let same_bytes = stored.crc == batch.crc;
-            return Ok(Some(Duplicate { base_offset: stored.base_offset, same_bytes }));
+            let same_bytes = stored.crc.is_none_or(|crc| crc == batch.crc);
+            let Stored { base_offset, timestamp, .. } = *stored;
+            return Ok(Some(Duplicate { base_offset, timestamp, same_bytes }));
         }
         let last = producer.batches.back().map_or(-1, |stored| stored.last_sequence);
         if batch.base_sequence == next_sequence(last) {
@@ -90,7 +105,7 @@ impl Producers {
         }
     }
 
-    /// Called for every batch that is written, and at opening for every batch that the log holds.
+    /// Called for every batch that is written, as it came, and at opening for every batch that the log holds.
     pub fn remember(&mut self, batch: &BatchHeader, base_offset: Offset, now_ms: i64) {
         if !batch.has_producer() {
             return;
@@ -115,7 +130,8 @@ impl Producers {
             first_sequence: batch.base_sequence,
             last_sequence: batch.last_sequence(),
             base_offset,
-            crc: batch.crc,
+            timestamp: batch.max_timestamp,
+            crc: (!batch.log_append_time()).then_some(batch.crc),
         });
     }
 
@@ -132,8 +148,34 @@ impl Producers {
         });
     }
 
+    /// In order of id.
+    pub fn states(&self) -> impl Iterator<Item = ProducerState> {
+        self.by_id.iter().filter_map(|(id, producer)| {
+            let last = producer.batches.back()?;
+            Some(ProducerState {
+                id: *id,
+                epoch: producer.epoch,
+                last_sequence: last.last_sequence,
+                last_timestamp: last.timestamp,
+            })
+        })
+    }
+
+    /// Of each producer, the last offset of its last batch.
+    pub fn last_offsets(&self) -> BTreeMap<i64, i64> {
+        let last = |producer: &Producer| producer.batches.back().map(Stored::last_offset);
+        self.by_id.iter().filter_map(|(id, producer)| Some((*id, last(producer)?))).collect()
+    }
+
     pub fn expire(&mut self, now_ms: i64) {
         self.by_id.retain(|_, producer| now_ms - producer.last_seen_ms < PRODUCER_EXPIRY_MS);
+    }
+}
+
+impl Stored {
+    fn last_offset(&self) -> i64 {
+        let records = i64::from(self.last_sequence) - i64::from(self.first_sequence);
+        self.base_offset.0.saturating_add(records.rem_euclid(1 << 31))
     }
 }
 

@@ -9,8 +9,11 @@ const ME: BrokerId = BrokerId(1);
 const OTHER: BrokerId = BrokerId(2);
 
 fn leader(min_in_sync: usize, replicas: &[BrokerId]) -> Replica {
-    let in_sync = InSync::new(ME, replicas.iter().copied(), min_in_sync);
-    Replica::leader(ME, LeaderEpoch(3), in_sync, Opened::default())
+    leader_with(Rules { min_in_sync, ..Rules::default() }, replicas)
+}
+
+fn leader_with(rules: Rules, replicas: &[BrokerId]) -> Replica {
+    Replica::leader(ME, LeaderEpoch(3), replicas.iter().copied(), rules, Opened::default())
 }
 
 /// A batch of `count` records without a producer.
@@ -40,12 +43,15 @@ fn append(token: Token, batch: BatchHeader, acks: Acks) -> Input {
 }
 
 fn write(token: Token, base: i64) -> Action {
-    Action::Write { token, base_offset: Offset(base), leader_epoch: LeaderEpoch(3) }
+    Action::Write { token, base_offset: Offset(base), leader_epoch: LeaderEpoch(3), log_append_time_ms: None }
+}
+
+fn appended(base: i64) -> Appended {
+    Appended { base_offset: Offset(base), log_start: Offset(0), log_append_time_ms: None, other_bytes: false }
 }
 
 fn ok(token: Token, base: i64) -> Action {
-    let base_offset = Offset(base);
-    Action::Answer { token, result: Ok(Appended { base_offset, log_start: Offset(0), other_bytes: false }) }
+    Action::Answer { token, result: Ok(appended(base)) }
 }
 
 fn no(token: Token, error: impl Into<AppendError>) -> Action {
@@ -112,7 +118,7 @@ fn a_duplicate_gets_its_first_offset_and_is_not_written_again() {
 #[test]
 fn other_bytes_under_stored_sequences_are_told_apart() {
     let other = BatchHeader { crc: 1, ..from(9, 0, 0, 2) };
-    let appended = Appended { base_offset: Offset(0), log_start: Offset(0), other_bytes: true };
+    let appended = Appended { other_bytes: true, ..appended(0) };
     check(
         &mut leader(1, &[ME]),
         vec![
@@ -242,7 +248,7 @@ fn what_is_known_of_producers_comes_back_from_the_headers_in_the_log() {
     let stored = BatchHeader { base_offset: 7, ..from(9, 0, 0, 3) };
     producers.remember(&stored, Offset(7), 0);
     let opened = Opened { log_start: Offset(0), log_end: Offset(10), producers };
-    let mut replica = Replica::leader(ME, LeaderEpoch(3), InSync::new(ME, [ME], 1), opened);
+    let mut replica = Replica::leader(ME, LeaderEpoch(3), [ME], Rules::default(), opened);
     assert_eq!(replica.high_watermark(), Offset(10), "what was on the disk may be read at once");
     check(
         &mut replica,
@@ -251,6 +257,129 @@ fn what_is_known_of_producers_comes_back_from_the_headers_in_the_log() {
             (append(2, from(9, 0, 3, 1), Acks::All), vec![write(2, 10)]),
         ],
     );
+}
+
+#[test]
+fn where_flush_is_relaxed_what_is_written_counts_and_is_synced_by_number_or_time() {
+    let flush = FlushRule { messages: 10, ms: 500 };
+    let mut replica = leader_with(Rules { flush, ..Rules::default() }, &[ME]);
+    check(
+        &mut replica,
+        vec![
+            (append(1, plain(4), Acks::All), vec![write(1, 0)]),
+            (Input::Written { end: Offset(4) }, vec![high_watermark(4), ok(1, 0)]),
+        ],
+    );
+    assert_eq!(replica.deadline_ms(), Some(500));
+    assert_eq!([499, 500].map(|now_ms| replica.is_sync_due(now_ms)), [false, true]);
+    check(
+        &mut replica,
+        vec![
+            (append(2, plain(6), Acks::All), vec![write(2, 4)]),
+            (Input::Written { end: Offset(10) }, vec![high_watermark(10), ok(2, 4)]),
+        ],
+    );
+    assert!(replica.is_sync_due(0), "ten records are not synced");
+    check(&mut replica, vec![(synced(10), vec![])]);
+    assert_eq!((replica.is_sync_due(i64::MAX), replica.deadline_ms()), (false, None));
+
+    let strict = Rules::default();
+    check(
+        &mut replica,
+        vec![
+            (append(3, plain(1), Acks::All), vec![write(3, 10)]),
+            (Input::Configure { rules: strict }, vec![]),
+            (Input::Written { end: Offset(11) }, vec![]),
+        ],
+    );
+    assert!(replica.is_sync_due(0));
+    check(&mut replica, vec![(synced(11), vec![high_watermark(11), ok(3, 10)])]);
+}
+
+#[test]
+fn fewer_replicas_that_must_be_in_sync_let_the_high_watermark_go_on() {
+    let rules = |min_in_sync| Rules { min_in_sync, ..Rules::default() };
+    let mut replica = leader(2, &[ME]);
+    check(
+        &mut replica,
+        vec![
+            (append(1, plain(1), Acks::Leader), vec![write(1, 0), ok(1, 0)]),
+            (synced(1), vec![]),
+            (Input::Configure { rules: rules(1) }, vec![high_watermark(1)]),
+            (append(2, plain(1), Acks::All), vec![write(2, 1)]),
+            (Input::Configure { rules: rules(2) }, vec![]),
+            (append(3, plain(1), Acks::All), vec![no(3, AppendError::NotEnoughReplicas)]),
+        ],
+    );
+}
+
+#[test]
+fn the_leaders_clock_stamps_where_the_topic_says_so_and_a_duplicate_keeps_its_time() {
+    let mut replica = leader_with(Rules { log_append_time: true, ..Rules::default() }, &[ME]);
+    let stamped = Appended { log_append_time_ms: Some(70), ..appended(0) };
+    let batch = from(9, 0, 0, 2);
+    for (now_ms, writes) in [(70, true), (80, false)] {
+        let mut actions = Vec::new();
+        replica.handle(append(1, batch, Acks::Leader), now_ms, &mut actions);
+        let mut expected = vec![Action::Answer { token: 1, result: Ok(stamped) }];
+        if writes {
+            let Action::Write { token, base_offset, leader_epoch, .. } = write(1, 0) else { unreachable!() };
+            let log_append_time_ms = Some(70);
+            expected.insert(0, Action::Write { token, base_offset, leader_epoch, log_append_time_ms });
+        }
+        assert_eq!(actions, expected);
+    }
+}
+
+#[test]
+fn a_stamped_batch_in_the_log_does_not_say_which_bytes_were_sent() {
+    let mut producers = Producers::default();
+    let stamped = BatchHeader { crc: 7, attributes: 1 << 3, ..from(9, 0, 0, 3) };
+    producers.remember(&stamped, Offset(0), 0);
+    let found = producers.check(&from(9, 0, 0, 3)).unwrap().unwrap();
+    assert!(found.same_bytes, "what is not known is not held against an agent");
+}
+
+#[test]
+fn a_deleted_topic_answers_who_waits_and_whoever_comes() {
+    check(
+        &mut leader(1, &[ME]),
+        vec![
+            (append(1, plain(1), Acks::All), vec![write(1, 0)]),
+            (Input::Deleted, vec![no(1, AppendError::TopicDeleted)]),
+            (append(2, plain(1), Acks::Leader), vec![no(2, AppendError::LogFailed)]),
+        ],
+    );
+}
+
+#[test]
+fn records_are_deleted_up_to_the_high_watermark() {
+    let mut replica = leader(1, &[ME]);
+    check(
+        &mut replica,
+        vec![
+            (append(1, plain(5), Acks::All), vec![write(1, 0)]),
+            (synced(5), vec![high_watermark(5), ok(1, 0)]),
+            (append(2, plain(5), Acks::Leader), vec![write(2, 5), ok(2, 5)]),
+        ],
+    );
+    for (asked, expected) in [(-1, Some(5)), (0, Some(0)), (3, Some(3)), (5, Some(5)), (6, None), (-2, None)]
+    {
+        assert_eq!(replica.delete_before(asked).ok().map(|offset| offset.0), expected, "{asked}");
+    }
+    check(&mut replica, vec![(Input::LogStart { offset: Offset(3) }, vec![])]);
+    assert_eq!(replica.log_start(), Offset(3));
+}
+
+#[test]
+fn compaction_learns_of_each_producer_where_its_last_batch_ends() {
+    let mut producers = Producers::default();
+    producers.remember(&from(9, 0, 0, 3), Offset(10), 0);
+    producers.remember(&from(9, 0, 3, 2), Offset(20), 0);
+    producers.remember(&from(4, 0, i32::MAX - 1, 4), Offset(30), 0);
+    assert_eq!(producers.last_offsets(), [(4, 33), (9, 21)].into());
+    let states: Vec<_> = producers.states().map(|state| (state.id, state.last_sequence)).collect();
+    assert_eq!(states, [(4, 1), (9, 4)]);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use broker_logic::{
+    cluster::{ClusterImage, Configs, Record, StaticConfigs, TopicSettings},
     ids::{BrokerId, LeaderEpoch, TopicId, TopicPartition},
     replica::{Acks, AppendError, Appended},
 };
@@ -52,10 +53,9 @@ impl Hosted {
             id: TopicPartition::new(topic, partition),
             topic_id: TopicId::default(),
             folder: PathBuf::from(format!("/{topic}-{partition}")),
-            segment_bytes: scene.plan.segment_bytes,
             leader_epoch: LeaderEpoch(0),
             in_sync: vec![ME],
-            min_in_sync: 1,
+            settings: TopicSettings { segment_bytes: scene.plan.segment_bytes, ..default_settings() },
         };
         let disk = LiarDisk { disk: disk.clone(), lies };
         let (partition, _) = Partition::open(disk, ME, open, scene.wall_ms())?;
@@ -94,11 +94,20 @@ impl Hosted {
         self.tell(told, scene, answers);
     }
 
-    pub fn sync(&mut self, scene: &mut Scene, answers: &mut Vec<Answer>) {
-        if self.partition.is_unsynced() {
+    pub fn commit(&mut self, scene: &mut Scene, answers: &mut Vec<Answer>) {
+        if self.partition.is_uncommitted() {
             let mut told = Vec::new();
-            self.partition.sync(scene.wall_ms(), &mut told);
+            self.partition.commit(scene.wall_ms(), &mut told);
             self.tell(told, scene, answers);
+        }
+    }
+
+    /// In order: the log is closed.
+    pub fn stop(mut self, scene: &mut Scene, answers: &mut Vec<Answer>) {
+        self.commit(scene, answers);
+        let place = self.place;
+        if let Err(error) = self.partition.close() {
+            scene.say(&("the log was not closed", place, error.to_string()));
         }
     }
 
@@ -121,6 +130,9 @@ impl Hosted {
         answers.extend(told);
         if let Some(error) = self.partition.take_failure() {
             scene.say(&("the log failed", self.place, error.to_string()));
+        }
+        if let Some(error) = self.partition.take_complaint() {
+            scene.say(&("the log's upkeep failed", self.place, error.to_string()));
         }
     }
 
@@ -172,4 +184,13 @@ impl Hosted {
         }
         found
     }
+}
+
+/// Of a topic of which nothing is said.
+fn default_settings() -> TopicSettings {
+    let (mut image, name) = (ClusterImage::new(), "any");
+    let record = Record::Topic { name: name.into(), topic_id: TopicId::default() };
+    image.apply(&record).expect("the first topic");
+    let topic = image.topic(name).expect("the topic that was made");
+    Configs::new(&image, ME, &StaticConfigs::default()).topic_settings(topic)
 }

@@ -64,6 +64,8 @@ pub enum Event {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Death {
+    /// In order: what is waiting is answered, the logs are closed.
+    Stopped,
     Killed,
     PowerCut,
 }
@@ -213,9 +215,22 @@ impl Broker {
 
     /// Stops it where it stands, and starts it again some time later.
     pub fn die(&mut self, death: Death, scene: &mut Scene, network: &mut Network) {
-        let Some(running) = self.running.take() else { return };
+        let Some(mut running) = self.running.take() else { return };
         scene.say(&("the broker dies", death));
+        if death == Death::Stopped {
+            let mut answers = Vec::new();
+            for hosted in std::mem::take(&mut running.hosted).into_values() {
+                hosted.stop(scene, &mut answers);
+            }
+            // Only apps still hear theirs: the agents' connections end with the broker.
+            for Answer { waiter, result } in answers {
+                if let Waiter::App { alert } = waiter {
+                    scene.after(Duration::ZERO, app::Event::Answered { alert, stored: result.is_ok() });
+                }
+            }
+        }
         match death {
+            Death::Stopped => self.disk.restart_process(),
             // All it wrote is there; what it did not sync can still be lost.
             Death::Killed => self.disk.restart_process(),
             Death::PowerCut => {
@@ -293,7 +308,7 @@ impl Broker {
         let mut answers = Vec::new();
         let before: Vec<i64> = running.hosted.values().map(Hosted::high_watermark).collect();
         for hosted in running.hosted.values_mut() {
-            hosted.sync(scene, &mut answers);
+            hosted.commit(scene, &mut answers);
             hosted.tick(scene, &mut answers);
         }
         let moved: Vec<Place> = running

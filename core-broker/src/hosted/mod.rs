@@ -1,14 +1,22 @@
 //! One partition as its owner has it: the log and the replica that decides about it. Over any disk: the
 //! writer drives it on real files, the simulation in memory.
 
+mod compaction;
+mod open;
+mod upkeep;
+
 use std::{collections::BTreeMap, path::PathBuf};
 
 use broker_logic::{
+    cluster::{TimestampType, TopicSettings},
     ids::{BrokerId, LeaderEpoch, Offset, TopicId, TopicPartition},
-    replica::{Acks, Action, AppendError, Appended, InSync, Input, Opened, Producers, Replica, Token},
+    replica::{Acks, Action, AppendError, Appended, FlushRule, Input, Replica, Rules, Token},
 };
-use commit_log::{Disk, Log, LogConfig, LogError, LogReader, Recovered};
+use commit_log::{Disk, Log, LogError, LogReader, Recovered};
 use kafka_wire::record_batch::{self, BatchHeader};
+
+pub use upkeep::DeleteRecordsError;
+use upkeep::Kept;
 
 pub type AppendResult = Result<Appended, AppendError>;
 
@@ -18,10 +26,9 @@ pub struct OpenPartition {
     pub id: TopicPartition,
     pub topic_id: TopicId,
     pub folder: PathBuf,
-    pub segment_bytes: u64,
     pub leader_epoch: LeaderEpoch,
     pub in_sync: Vec<BrokerId>,
-    pub min_in_sync: usize,
+    pub settings: TopicSettings,
 }
 
 /// `W` is who waits for an answer.
@@ -32,23 +39,28 @@ pub struct Hosted<D: Disk, W> {
     replica: Replica,
     waiting: BTreeMap<Token, W>,
     next_token: Token,
-    unsynced: bool,
+    /// Something was written in this turn.
+    uncommitted: bool,
+    kept: Kept,
     /// Of the log; told once.
     failure: Option<LogError>,
+    /// What went wrong beside it; told once.
+    complaint: Option<LogError>,
 }
 
 /// Answers to producers, in the order in which they are due.
 pub type Answers<W> = Vec<(W, AppendResult)>;
 
 impl<D: Disk, W> Hosted<D, W> {
-    /// Opens the log and takes stock: what it holds is synced, and its headers say what producers sent.
+    /// Opens the log and takes stock: what it holds is synced, and snapshots and headers say what producers
+    /// sent.
     pub fn open(
         disk: D,
         me: BrokerId,
         open: OpenPartition,
         now_ms: i64,
     ) -> Result<(Self, Recovered), LogError> {
-        let (log, replica, recovered) = find(disk, me, &open, now_ms)?;
+        let (log, replica, kept, recovered) = open::find(disk, me, &open, now_ms)?;
         let hosted = Self {
             me,
             open,
@@ -56,21 +68,35 @@ impl<D: Disk, W> Hosted<D, W> {
             replica,
             waiting: BTreeMap::new(),
             next_token: 0,
-            unsynced: false,
+            uncommitted: false,
+            kept,
             failure: None,
+            complaint: None,
         };
         Ok((hosted, recovered))
     }
 
     /// As after a restart, for a log that has failed.
     pub fn open_again(&mut self, disk: D, now_ms: i64) -> Result<Recovered, LogError> {
-        let (log, replica, recovered) = find(disk, self.me, &self.open, now_ms)?;
-        (self.log, self.replica) = (log, replica);
+        let (log, replica, kept, recovered) = open::find(disk, self.me, &self.open, now_ms)?;
+        (self.log, self.replica, self.kept) = (log, replica, kept);
         Ok(recovered)
     }
 
     pub fn id(&self) -> &TopicPartition {
         &self.open.id
+    }
+
+    pub fn topic_id(&self) -> TopicId {
+        self.open.topic_id
+    }
+
+    pub fn folder(&self) -> &std::path::Path {
+        &self.open.folder
+    }
+
+    pub fn settings(&self) -> &TopicSettings {
+        &self.open.settings
     }
 
     pub fn replica(&self) -> &Replica {
@@ -81,13 +107,17 @@ impl<D: Disk, W> Hosted<D, W> {
         self.log.reader()
     }
 
-    /// Something was written since the last sync.
-    pub fn is_unsynced(&self) -> bool {
-        self.unsynced
+    /// Something was written since the last [`commit`](Hosted::commit).
+    pub fn is_uncommitted(&self) -> bool {
+        self.uncommitted
     }
 
     pub fn take_failure(&mut self) -> Option<LogError> {
         self.failure.take()
+    }
+
+    pub fn take_complaint(&mut self) -> Option<LogError> {
+        self.complaint.take()
     }
 
     #[allow(clippy::too_many_arguments)] // one batch and everything that its producer said about it
@@ -101,6 +131,9 @@ impl<D: Disk, W> Hosted<D, W> {
         now_ms: i64,
         answers: &mut Answers<W>,
     ) {
+        if !self.uncommitted {
+            self.roll_if_aged(header, now_ms, answers);
+        }
         let token = self.next_token;
         self.next_token += 1;
         self.waiting.insert(token, waiter);
@@ -108,17 +141,39 @@ impl<D: Disk, W> Hosted<D, W> {
         self.handle(input, batch, now_ms, answers);
     }
 
-    pub fn sync(&mut self, now_ms: i64, answers: &mut Answers<W>) {
-        self.unsynced = false;
-        match self.log.sync() {
-            Ok(end) => self.handle(Input::Synced { end: Offset(end) }, &[], now_ms, answers),
-            Err(error) => self.fail(error, now_ms, answers),
+    /// The end of a turn: syncs, unless the topic is content with less.
+    pub fn commit(&mut self, now_ms: i64, answers: &mut Answers<W>) {
+        self.uncommitted = false;
+        if self.replica.is_sync_due(now_ms) {
+            self.sync(now_ms, answers);
+        } else if self.failure.is_none() {
+            let end = Offset(self.log.log_end());
+            self.handle(Input::Written { end }, &[], now_ms, answers);
         }
+        self.keep_snapshot_of_rolled(now_ms, answers);
     }
 
     /// Time has passed: see [`Replica::deadline_ms`].
     pub fn tick(&mut self, now_ms: i64, answers: &mut Answers<W>) {
         self.handle(Input::Tick, &[], now_ms, answers);
+        if self.replica.is_sync_due(now_ms) {
+            self.sync(now_ms, answers);
+        }
+    }
+
+    /// In force from the next batch on.
+    pub fn configure(&mut self, settings: TopicSettings, now_ms: i64, answers: &mut Answers<W>) {
+        self.log.set_sizes(settings.segment_bytes, settings.index_interval_bytes);
+        self.open.settings = settings;
+        self.handle(Input::Configure { rules: rules(&settings) }, &[], now_ms, answers);
+        if self.replica.is_sync_due(now_ms) {
+            self.sync(now_ms, answers);
+        }
+    }
+
+    /// The topic is deleted: whoever waits is told. What is on the disk stays for its owner to remove.
+    pub fn delete(mut self, now_ms: i64, answers: &mut Answers<W>) {
+        self.handle(Input::Deleted, &[], now_ms, answers);
     }
 
     /// Who will not be answered any more.
@@ -127,8 +182,20 @@ impl<D: Disk, W> Hosted<D, W> {
     }
 
     /// Syncs and marks the log as cleanly closed.
-    pub fn close(self) -> Result<(), LogError> {
+    pub fn close(mut self) -> Result<(), LogError> {
+        let kept = self.keep_snapshot();
+        // Without it the next opening only takes longer.
+        if self.log.is_stopped() {
+            kept?;
+        }
         self.log.close()
+    }
+
+    fn sync(&mut self, now_ms: i64, answers: &mut Answers<W>) {
+        match self.log.sync() {
+            Ok(end) => self.handle(Input::Synced { end: Offset(end) }, &[], now_ms, answers),
+            Err(error) => self.fail(error, now_ms, answers),
+        }
     }
 
     fn handle(&mut self, input: Input, batch: &[u8], now_ms: i64, answers: &mut Answers<W>) {
@@ -137,11 +204,14 @@ impl<D: Disk, W> Hosted<D, W> {
         let mut failure = None;
         for action in actions {
             match action {
-                Action::Write { base_offset, leader_epoch, .. } => {
+                Action::Write { base_offset, leader_epoch, log_append_time_ms, .. } => {
                     let mut stamped = batch.to_vec();
                     record_batch::set_base_offset_and_epoch(&mut stamped, base_offset.0, leader_epoch.0);
+                    if let Some(time_ms) = log_append_time_ms {
+                        record_batch::set_log_append_time(&mut stamped, time_ms);
+                    }
                     match self.log.append(&stamped) {
-                        Ok(()) => self.unsynced = true,
+                        Ok(()) => self.uncommitted = true,
                         Err(error) => failure = Some(error),
                     }
                 }
@@ -162,28 +232,24 @@ impl<D: Disk, W> Hosted<D, W> {
     fn fail(&mut self, error: LogError, now_ms: i64, answers: &mut Answers<W>) {
         self.failure = Some(error);
         // The log answers nothing but its failure any more.
-        self.unsynced = false;
+        self.uncommitted = false;
         self.handle(Input::LogFailed, &[], now_ms, answers);
+    }
+
+    /// Of something that the log can do without, unless it has stopped over it.
+    fn complain(&mut self, error: LogError, now_ms: i64, answers: &mut Answers<W>) {
+        if self.log.is_stopped() {
+            self.fail(error, now_ms, answers);
+        } else {
+            self.complaint = Some(error);
+        }
     }
 }
 
-fn find<D: Disk>(
-    disk: D,
-    me: BrokerId,
-    open: &OpenPartition,
-    now_ms: i64,
-) -> Result<(Log<D>, Replica, Recovered), LogError> {
-    let config =
-        LogConfig { segment_bytes: open.segment_bytes, ..LogConfig::new(open.topic_id.0.into_bytes()) };
-    let (log, recovered) = Log::open(disk, &open.folder, config)?;
-    let mut producers = Producers::default();
-    for header in log.reader().headers(recovered.log_start) {
-        let header = header?;
-        // Counted from the opening: how long a producer was silent before is not known.
-        producers.remember(&header, Offset(header.base_offset), now_ms);
+fn rules(settings: &TopicSettings) -> Rules {
+    Rules {
+        min_in_sync: settings.min_insync_replicas.max(1),
+        flush: FlushRule { messages: settings.flush_messages, ms: settings.flush_ms },
+        log_append_time: settings.message_timestamp_type == TimestampType::LogAppendTime,
     }
-    let opened =
-        Opened { log_start: Offset(recovered.log_start), log_end: Offset(recovered.log_end), producers };
-    let in_sync = InSync::new(me, open.in_sync.iter().copied(), open.min_in_sync);
-    Ok((log, Replica::leader(me, open.leader_epoch, in_sync, opened), recovered))
 }

@@ -1,19 +1,22 @@
 //! The owner of the cluster's image: plans commands, makes their records durable, applies them, hosts
 //! what they say, and only then shows the new image.
 
-use std::{path::Path, sync::Arc};
+mod host;
+
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use anyhow::{Context, bail};
 use broker_logic::{
-    cluster::{ClusterImage, Command, Configs, Limits, PartitionRecord, PlanError, Record, StaticConfigs},
-    ids::{BrokerId, TopicPartition},
+    cluster::{ClusterImage, Command, Limits, PlanError, Record},
+    ids::TopicId,
 };
 use commit_log::{Log, LogConfig, RealDisk};
 use kafka_wire::record_batch::{self, Compression, Producer, RecordsEncoder};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info};
 
-use crate::{clock, hosted::OpenPartition, partition::Partitions, writer};
+use crate::clock;
+pub use host::Host;
 
 /// Commands waiting; callers wait while it is full.
 const QUEUE: usize = 64;
@@ -50,15 +53,6 @@ impl Controller {
     }
 }
 
-/// What the controller needs to turn records into hosted partitions.
-pub struct Host {
-    pub me: BrokerId,
-    pub logs: std::path::PathBuf,
-    pub static_configs: Arc<StaticConfigs>,
-    pub partitions: Partitions,
-    pub writer: mpsc::Sender<writer::Command>,
-}
-
 struct Loop {
     metadata: Metadata,
     host: Host,
@@ -69,6 +63,8 @@ struct Loop {
 pub struct Metadata {
     log: Log<RealDisk>,
     pub image: ClusterImage,
+    /// Topics that were deleted, as far back as the log goes.
+    removed: BTreeSet<TopicId>,
     limits: Limits,
 }
 
@@ -77,12 +73,8 @@ pub async fn start(
     metadata: Metadata,
     host: Host,
 ) -> anyhow::Result<(Controller, watch::Receiver<Arc<ClusterImage>>)> {
-    for topic in metadata.image.topics() {
-        for (partition, state) in topic.partitions() {
-            let record = PartitionRecord { topic_id: topic.topic_id, partition, state: state.clone() };
-            host.open(&metadata.image, &record).await?;
-        }
-    }
+    host.remove_leftovers(&metadata.removed)?;
+    host.open_all(&metadata.image).await?;
     let (published, receiver) = watch::channel(Arc::new(metadata.image.clone()));
     let (queue, commands) = mpsc::channel(QUEUE);
     let controller = Loop { metadata, host, published };
@@ -97,9 +89,7 @@ pub async fn start(
 impl Metadata {
     /// Reads the metadata log.
     pub fn open(folder: &Path, limits: Limits) -> anyhow::Result<Self> {
-        let (log, image) =
-            load(folder).with_context(|| format!("the metadata log in {}", folder.display()))?;
-        Ok(Self { log, image, limits })
+        load(folder, limits).with_context(|| format!("the metadata log in {}", folder.display()))
     }
 
     /// Plans, makes durable, applies.
@@ -129,7 +119,7 @@ impl Metadata {
     }
 }
 
-fn load(folder: &Path) -> anyhow::Result<(Log<RealDisk>, ClusterImage)> {
+fn load(folder: &Path, limits: Limits) -> anyhow::Result<Metadata> {
     let (log, recovered) = Log::open(RealDisk, folder, LogConfig::new(METADATA_TOPIC_ID))?;
     if let Some(damage) = recovered.corruption {
         bail!(
@@ -140,7 +130,7 @@ fn load(folder: &Path) -> anyhow::Result<(Log<RealDisk>, ClusterImage)> {
         );
     }
     let reader = log.reader();
-    let mut image = ClusterImage::new();
+    let (mut image, mut removed) = (ClusterImage::new(), BTreeSet::new());
     let mut offset = recovered.log_start;
     while offset < recovered.log_end {
         let bytes = reader.read(offset, recovered.log_end, METADATA_READ_BYTES, true)?;
@@ -148,12 +138,16 @@ fn load(folder: &Path) -> anyhow::Result<(Log<RealDisk>, ClusterImage)> {
             let (header, range) = batch?;
             for record in record_batch::decode_records(bytes.slice(range), METADATA_READ_BYTES)? {
                 let value = record.value.context("a metadata record without a value")?;
-                image.apply(&Record::decode(value)?)?;
+                let record = Record::decode(value)?;
+                image.apply(&record)?;
+                if let Record::RemoveTopic { topic_id } = record {
+                    removed.insert(topic_id);
+                }
             }
             offset = header.next_offset();
         }
     }
-    Ok((log, image))
+    Ok(Metadata { log, image, removed, limits })
 }
 
 impl Loop {
@@ -170,48 +164,25 @@ impl Loop {
 
     async fn execute(&mut self, command: &Command) -> Result<Vec<Record>, ControllerError> {
         let records = self.metadata.execute(command)?;
+        let image = &self.metadata.image;
         for record in &records {
-            if let Record::Partition(partition) = record {
-                let opened = self.host.open(&self.metadata.image, partition).await;
-                opened.map_err(|error| ControllerError::Log(format!("{error:#}")))?;
+            match record {
+                Record::Topic { name, .. } => info!(topic = name, "topic created"),
+                Record::Partition(partition) => {
+                    let opened = self.host.open(image, partition).await;
+                    opened.map_err(|error| ControllerError::Log(format!("{error:#}")))?;
+                }
+                Record::RemoveTopic { topic_id } => {
+                    let deleted = self.host.delete(*topic_id).await;
+                    deleted.map_err(|error| ControllerError::Log(format!("{error:#}")))?;
+                }
+                _ => {}
             }
-            if let Record::Topic { name, .. } = record {
-                info!(topic = name, "topic created");
-            }
+        }
+        if records.iter().any(|it| matches!(it, Record::TopicConfig { .. } | Record::BrokerConfig { .. })) {
+            self.host.configure(image).await;
         }
         self.published.send_replace(Arc::new(self.metadata.image.clone()));
         Ok(records)
-    }
-}
-
-impl Host {
-    async fn open(&self, image: &ClusterImage, record: &PartitionRecord) -> anyhow::Result<()> {
-        let state = &record.state;
-        if state.leader != Some(self.me) {
-            return Ok(());
-        }
-        let topic = image.topic_by_id(record.topic_id).context("a partition without a topic")?;
-        let id = TopicPartition { topic: topic.name.clone(), partition: record.partition };
-        if self.partitions.get(&id).is_some() {
-            return Ok(());
-        }
-        let settings = Configs::new(image, self.me, &self.static_configs).topic_settings(topic);
-        let open = OpenPartition {
-            topic_id: topic.topic_id,
-            folder: self.logs.join(id.to_string()),
-            segment_bytes: settings.segment_bytes,
-            leader_epoch: state.leader_epoch,
-            in_sync: state.isr.clone(),
-            min_in_sync: settings.min_insync_replicas,
-            id: id.clone(),
-        };
-        let (answer, opened) = oneshot::channel();
-        self.writer
-            .send(writer::Command::Open { open, answer })
-            .await
-            .map_err(|_| anyhow::anyhow!("the log writer has stopped"))?;
-        let partition = opened.await.context("the log writer has stopped")?;
-        self.partitions.insert(partition.with_context(|| format!("cannot open the log of {id}"))?);
-        Ok(())
     }
 }

@@ -1,0 +1,154 @@
+//! Background work on the logs, on one thread: compacts what is due, and reads what an unclean stop has left
+//! in doubt. At most so many bytes a second, so that the writer keeps the disk.
+
+mod scrub;
+mod throttle;
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use commit_log::{Compaction, RealDisk};
+use tokio::sync::mpsc;
+use tracing::{debug, error, info};
+
+use crate::{
+    partition::{Partition, Partitions},
+    upkeep::UpkeepCounts,
+};
+use throttle::Throttle;
+
+/// A log whose compaction failed is left alone for this long; the others are not.
+const RETRY: Duration = Duration::from_secs(300);
+
+/// Asks for background work. Cheap to clone.
+#[derive(Clone)]
+pub struct Cleaner {
+    scrubs: mpsc::UnboundedSender<(Partition, PathBuf)>,
+}
+
+/// What the thread works with.
+pub struct Work {
+    pub partitions: Partitions,
+    pub counts: Arc<UpkeepCounts>,
+    /// Between two looks whether a log is to be compacted; Kafka's `log.cleaner.backoff.ms`.
+    pub backoff: Duration,
+    /// Kafka's `log.cleaner.io.max.bytes.per.second`.
+    pub max_bytes_per_second: u64,
+}
+
+impl Cleaner {
+    /// Has all but the active segment of a partition's log read through.
+    pub fn scrub(&self, partition: Partition, folder: PathBuf) {
+        // A thread that has ended has nothing left to work for.
+        let _ = self.scrubs.send((partition, folder));
+    }
+}
+
+/// Starts the cleaner's thread.
+pub fn start(work: Work) -> Cleaner {
+    let (scrubs, asked) = mpsc::unbounded_channel();
+    let runtime = tokio::runtime::Handle::current();
+    std::thread::Builder::new()
+        .name("log-cleaner".into())
+        .spawn(move || runtime.block_on(work.run(asked)))
+        .expect("a thread can be started");
+    Cleaner { scrubs }
+}
+
+impl Work {
+    async fn run(self, mut scrubs: mpsc::UnboundedReceiver<(Partition, PathBuf)>) {
+        // By slot, until when.
+        let mut left_alone = BTreeMap::new();
+        loop {
+            left_alone.retain(|_, until| *until > Instant::now());
+            // Compaction first: it is what others wait for.
+            while let Some(partition) = self.dirtiest(&left_alone).await {
+                if !self.compact(&partition).await {
+                    left_alone.insert(partition.slot, Instant::now() + RETRY);
+                }
+            }
+            match tokio::time::timeout(self.backoff, scrubs.recv()).await {
+                Ok(Some((partition, folder))) => scrub::run(&self, &partition, &folder).await,
+                Ok(None) => return,
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Of those that are due, the one with the most to gain.
+    async fn dirtiest(&self, left_alone: &BTreeMap<usize, Instant>) -> Option<Partition> {
+        let mut dirtiest: Option<(f64, Partition)> = None;
+        for partition in self.partitions.all() {
+            if !partition.settings().cleanup_policy.compact || left_alone.contains_key(&partition.slot) {
+                continue;
+            }
+            let asked = partition.ask(|hosted, now_ms, _| hosted.dirty_ratio(now_ms)).await;
+            if let Some(ratio) = asked.flatten()
+                && dirtiest.as_ref().is_none_or(|(most, _)| *most < ratio)
+            {
+                dirtiest = Some((ratio, partition));
+            }
+        }
+        dirtiest.map(|(_, partition)| partition)
+    }
+
+    /// `false`: it failed, or did not come any further.
+    async fn compact(&self, partition: &Partition) -> bool {
+        let began = Instant::now();
+        match self.try_compact(partition).await {
+            Ok(Some((before, after))) => {
+                let seconds = began.elapsed().as_secs_f64();
+                info!(partition = %partition.id, before, after, seconds, "compacted the log");
+                self.counts.compacted();
+                after > before
+            }
+            Ok(None) => {
+                debug!(partition = %partition.id, "the log is gone: not compacted");
+                false
+            }
+            Err(error) => {
+                error!(partition = %partition.id, "the log could not be compacted: {error:#}");
+                self.counts.compaction_failed();
+                false
+            }
+        }
+    }
+
+    /// From which offset to which each key stands once; `None` if the log is gone.
+    async fn try_compact(&self, partition: &Partition) -> anyhow::Result<Option<(i64, i64)>> {
+        let begun = partition.ask(|hosted, now_ms, _| (hosted.cleaned_to(), hosted.begin_compaction(now_ms)));
+        let Some((before, begun)) = begun.await else { return Ok(None) };
+        let Some(mut compaction) = begun? else { bail!("it is not due any more") };
+        let (throttle, counts) = (Throttle::new(self.max_bytes_per_second), self.counts.clone());
+        compaction.set_pace(Box::new(move |bytes| {
+            counts.compaction_read(bytes);
+            throttle.spend(bytes);
+        }));
+        while let Some(rewritten) = compaction.rewrite_next()? {
+            let installed =
+                partition.ask(|hosted, now_ms, answers| hosted.install(rewritten, now_ms, answers)).await;
+            let Some(installed) = installed else { return Ok(None) };
+            if !installed? {
+                break; // its sources are gone, and so may be those of the rest
+            }
+        }
+        let finished = self.finish(partition, compaction).await.context("finishing")?;
+        Ok(finished.map(|after| (before, after)))
+    }
+
+    async fn finish(
+        &self,
+        partition: &Partition,
+        compaction: Compaction<RealDisk>,
+    ) -> anyhow::Result<Option<i64>> {
+        let finished = partition
+            .ask(|hosted, now_ms, answers| hosted.finish_compaction(compaction, now_ms, answers))
+            .await;
+        Ok(finished.transpose()?)
+    }
+}

@@ -1,0 +1,43 @@
+//! After an unclean stop: opening a log has checked what a crash can have torn; this reads the rest, for what
+//! else may have happened to the disk.
+
+use std::path::Path;
+
+use commit_log::{RealDisk, verify};
+use tracing::{error, info};
+
+use super::{Work, throttle::Throttle};
+use crate::partition::Partition;
+
+/// Not beside a compaction of the same log, which is why one thread does both.
+pub async fn run(work: &Work, partition: &Partition, folder: &Path) {
+    let Some(active) = partition.ask(|hosted, _, _| hosted.active_base()).await else { return };
+    let files = match verify(RealDisk, folder) {
+        Ok(files) => files.before(active),
+        Err(error) => {
+            error!(partition = %partition.id, %error, "the log cannot be checked");
+            work.counts.scrubbed(0, 1);
+            return;
+        }
+    };
+    let throttle = Throttle::new(work.max_bytes_per_second);
+    let (mut bytes, mut found) = (0, 0);
+    for file in files {
+        for finding in &file.findings {
+            error!(
+                partition = %partition.id,
+                file = finding.file,
+                position = finding.position,
+                offset = finding.offset,
+                reason = finding.reason,
+                "the log is damaged"
+            );
+        }
+        (bytes, found) = (bytes + file.bytes, found + file.findings.len());
+        work.counts.scrubbed(file.bytes, file.findings.len() as u64);
+        throttle.spend(file.bytes);
+    }
+    if bytes > 0 {
+        info!(partition = %partition.id, bytes, found, "checked the log after an unclean stop");
+    }
+}

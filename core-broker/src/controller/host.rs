@@ -1,0 +1,136 @@
+//! Makes so what the metadata say about this broker's partitions: their logs are opened, follow their
+//! topic's settings, and go with it.
+
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+
+use anyhow::Context;
+use broker_logic::{
+    cluster::{ClusterImage, Configs, PartitionRecord, StaticConfigs, Topic},
+    ids::{BrokerId, TopicId, TopicPartition},
+};
+use commit_log::RealDisk;
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
+use tracing::info;
+
+use crate::{
+    cleaner::Cleaner,
+    clock, deleted,
+    hosted::{Hosted, OpenPartition},
+    partition::{Partition, Partitions, blocking},
+    writer,
+};
+
+/// Logs that are opened at a time, at start. A log waits for the disk, or after a crash for the processor.
+const OPENED_AT_A_TIME: usize = 8;
+
+#[derive(Clone)]
+pub struct Host {
+    pub me: BrokerId,
+    pub logs: PathBuf,
+    pub static_configs: Arc<StaticConfigs>,
+    pub partitions: Partitions,
+    pub writer: mpsc::Sender<writer::Command>,
+    pub cleaner: Cleaner,
+}
+
+impl Host {
+    /// What the broker was about to delete when it ended.
+    pub(super) fn remove_leftovers(&self, removed: &BTreeSet<TopicId>) -> anyhow::Result<()> {
+        deleted::find_leftovers(&self.logs, removed)
+    }
+
+    pub(super) async fn open_all(&self, image: &ClusterImage) -> anyhow::Result<()> {
+        let mut opening = JoinSet::new();
+        for topic in image.topics() {
+            for (partition, state) in topic.partitions() {
+                if state.leader != Some(self.me) {
+                    continue;
+                }
+                let record = PartitionRecord { topic_id: topic.topic_id, partition, state: state.clone() };
+                let (host, open) = (self.clone(), self.to_open(image, topic, &record));
+                if opening.len() >= OPENED_AT_A_TIME
+                    && let Some(opened) = opening.join_next().await
+                {
+                    opened??;
+                }
+                opening.spawn(async move { host.open_partition(open).await });
+            }
+        }
+        while let Some(opened) = opening.join_next().await {
+            opened??;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn open(&self, image: &ClusterImage, record: &PartitionRecord) -> anyhow::Result<()> {
+        if record.state.leader != Some(self.me) {
+            return Ok(());
+        }
+        let topic = image.topic_by_id(record.topic_id).context("a partition without a topic")?;
+        let open = self.to_open(image, topic, record);
+        if self.partitions.get(&open.id).is_none() {
+            self.open_partition(open).await?;
+        }
+        Ok(())
+    }
+
+    /// Every partition works with what is in force for its topic.
+    pub(super) async fn configure(&self, image: &ClusterImage) {
+        let configs = Configs::new(image, self.me, &self.static_configs);
+        for partition in self.partitions.all() {
+            let Some(topic) = image.topic_by_id(partition.topic_id) else { continue };
+            let settings = configs.topic_settings(topic);
+            if settings != partition.settings() {
+                partition.configure(settings).await;
+            }
+        }
+    }
+
+    /// Whoever waits for the topic is told; its folders go in the background.
+    pub(super) async fn delete(&self, topic_id: TopicId) -> anyhow::Result<()> {
+        let of_topic = |partition: &Partition| partition.topic_id == topic_id;
+        for partition in self.partitions.all().into_iter().filter(of_topic) {
+            self.partitions.remove(&partition.id);
+            partition.delete().await;
+            info!(partition = %partition.id, "deleted");
+            deleted::set_aside(&self.folder(&partition.id), topic_id)?;
+        }
+        Ok(())
+    }
+
+    fn to_open(&self, image: &ClusterImage, topic: &Topic, record: &PartitionRecord) -> OpenPartition {
+        let id = TopicPartition { topic: topic.name.clone(), partition: record.partition };
+        OpenPartition {
+            topic_id: topic.topic_id,
+            folder: self.folder(&id),
+            leader_epoch: record.state.leader_epoch,
+            in_sync: record.state.isr.clone(),
+            settings: Configs::new(image, self.me, &self.static_configs).topic_settings(topic),
+            id,
+        }
+    }
+
+    fn folder(&self, id: &TopicPartition) -> PathBuf {
+        self.logs.join(id.to_string())
+    }
+
+    async fn open_partition(&self, open: OpenPartition) -> anyhow::Result<()> {
+        let (me, id) = (self.me, open.id.clone());
+        let opened = blocking(move || Hosted::open(RealDisk, me, open, clock::now_ms())).await;
+        let (hosted, recovered) = opened.with_context(|| format!("cannot open the log of {id}"))?;
+        writer::log_recovery(&hosted, &recovered);
+        let folder = hosted.folder().to_path_buf();
+        let (answer, partition) = oneshot::channel();
+        let host = writer::Command::Host { hosted: Box::new(hosted), answer };
+        self.writer.send(host).await.map_err(|_| anyhow::anyhow!("the log writer has stopped"))?;
+        let partition = partition.await.context("the log writer has stopped")?;
+        if !recovered.clean_shutdown {
+            self.cleaner.scrub(partition.clone(), folder);
+        }
+        self.partitions.insert(partition);
+        Ok(())
+    }
+}

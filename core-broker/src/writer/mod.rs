@@ -1,0 +1,214 @@
+//! The one writer of the disk: the owner of every partition's replica and log.
+//!
+//! Each turn takes what is in the queue, lets the replicas decide, writes the batches, then syncs every
+//! log that was written once, and tells the replicas. Producers that arrive during a sync are the next
+//! turn's group: the slower the disk, the larger the group.
+
+mod slot;
+mod sweep;
+
+use std::{sync::Arc, time::Duration};
+
+use broker_logic::{
+    cluster::TopicSettings,
+    replica::{Acks, AppendError},
+};
+use bytes::Bytes;
+use commit_log::RealDisk;
+use kafka_wire::record_batch::BatchHeader;
+use tokio::sync::{mpsc, oneshot};
+use tracing::error;
+
+use crate::{
+    clock,
+    hosted::{Answers, AppendResult, Hosted},
+    partition::Partition,
+    upkeep::UpkeepCounts,
+};
+use slot::Slot;
+pub use slot::log_recovery;
+use sweep::Sweep;
+
+/// Batches waiting for the writer; a full queue makes the connections wait, and TCP their clients.
+const QUEUE: usize = 4096;
+
+/// Bytes written before a sync is due although more are waiting, so that the first of a long queue is
+/// not kept waiting by the last.
+const MAX_GROUP_BYTES: usize = 32 << 20;
+
+/// Who waits for the answer to a batch.
+pub type Waiter = oneshot::Sender<AppendResult>;
+
+/// A partition's log as the writer has it.
+pub type HostedLog = Hosted<RealDisk, Waiter>;
+
+/// Something rare and short that only the owner may do.
+pub type Task = Box<dyn FnOnce(&mut HostedLog, i64, &mut Answers<Waiter>) + Send>;
+
+pub enum Command {
+    /// A log that somebody has opened: from here on it is the writer's.
+    Host {
+        hosted: Box<HostedLog>,
+        answer: oneshot::Sender<Partition>,
+    },
+    Append {
+        slot: usize,
+        header: BatchHeader,
+        batch: Bytes,
+        acks: Acks,
+        deadline_ms: i64,
+        answer: Waiter,
+    },
+    Configure {
+        slot: usize,
+        settings: Box<TopicSettings>,
+    },
+    /// Between two appends. Dropped if the partition is gone.
+    Do {
+        slot: usize,
+        task: Task,
+    },
+    /// The topic is deleted. Answered when nothing of the partition is open any more.
+    Delete {
+        slot: usize,
+        answer: oneshot::Sender<()>,
+    },
+    /// Sync, mark every log as cleanly closed, end.
+    Stop {
+        answer: oneshot::Sender<()>,
+    },
+}
+
+/// Starts the writer's thread.
+pub fn start(retention_check: Duration, counts: Arc<UpkeepCounts>) -> mpsc::Sender<Command> {
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    let sweep = Sweep::new(retention_check, clock::now_ms(), counts);
+    let writer = Writer { handle: sender.downgrade(), slots: Vec::new(), sweep };
+    let runtime = tokio::runtime::Handle::current();
+    std::thread::Builder::new()
+        .name("log-writer".into())
+        .spawn(move || runtime.block_on(writer.run(receiver)))
+        .expect("a thread can be started");
+    sender
+}
+
+struct Writer {
+    handle: mpsc::WeakSender<Command>,
+    /// `None`: deleted. A slot is never given twice: whoever holds an old handle writes to nobody else.
+    slots: Vec<Option<Box<Slot>>>,
+    sweep: Sweep,
+}
+
+impl Writer {
+    /// Runs on its own thread: what blocks here blocks no async worker.
+    async fn run(mut self, mut queue: mpsc::Receiver<Command>) {
+        loop {
+            let first = match tokio::time::timeout(self.idle(), queue.recv()).await {
+                Ok(Some(command)) => Some(command),
+                Ok(None) => break,
+                Err(_) => None,
+            };
+            let mut bytes = 0;
+            let mut next = first;
+            while let Some(command) = next {
+                match command {
+                    Command::Stop { answer } => {
+                        self.commit();
+                        self.close();
+                        let _ = answer.send(());
+                        return;
+                    }
+                    Command::Append { slot, header, batch, acks, deadline_ms, answer } => {
+                        bytes += batch.len();
+                        self.append(slot, &header, &batch, acks, deadline_ms, answer);
+                    }
+                    Command::Host { hosted, answer } => {
+                        let _ = answer.send(self.host(*hosted));
+                    }
+                    Command::Configure { slot, settings } => {
+                        if let Some(slot) = self.slot(slot) {
+                            slot.configure(*settings);
+                        }
+                    }
+                    Command::Do { slot, task } => {
+                        if let Some(slot) = self.slot(slot) {
+                            slot.act(task);
+                        }
+                    }
+                    Command::Delete { slot, answer } => {
+                        if let Some(slot) = self.slots.get_mut(slot).and_then(Option::take) {
+                            slot.delete();
+                        }
+                        let _ = answer.send(());
+                    }
+                }
+                next = if bytes < MAX_GROUP_BYTES { queue.try_recv().ok() } else { None };
+            }
+            self.commit();
+            self.tick();
+            self.sweep.step(&mut self.slots, clock::now_ms());
+        }
+        self.commit();
+        self.close();
+    }
+
+    /// Until something is due.
+    fn idle(&self) -> Duration {
+        let due = self.slots.iter().flatten().filter_map(|slot| slot.deadline_ms());
+        let next = due.chain([self.sweep.due_ms()]).min().unwrap_or_default();
+        Duration::from_millis(next.saturating_sub(clock::now_ms()).max(0) as u64)
+    }
+
+    fn slot(&mut self, slot: usize) -> Option<&mut Slot> {
+        self.slots.get_mut(slot)?.as_deref_mut()
+    }
+
+    fn host(&mut self, hosted: HostedLog) -> Partition {
+        let handle = self.handle.upgrade().expect("whoever asks to host holds a sender");
+        let (slot, partition) = Slot::new(hosted, self.slots.len(), handle);
+        self.slots.push(Some(Box::new(slot)));
+        partition
+    }
+
+    fn append(
+        &mut self,
+        slot: usize,
+        header: &BatchHeader,
+        batch: &Bytes,
+        acks: Acks,
+        deadline_ms: i64,
+        answer: Waiter,
+    ) {
+        match self.slot(slot) {
+            Some(slot) => slot.act(|hosted, now_ms, answers| {
+                hosted.append(header, batch, acks, deadline_ms, answer, now_ms, answers);
+            }),
+            None => {
+                let _ = answer.send(Err(AppendError::TopicDeleted));
+            }
+        }
+    }
+
+    /// The end of a turn: one sync for each log that was written.
+    fn commit(&mut self) {
+        for slot in self.slots.iter_mut().flatten().filter(|slot| slot.hosted.is_uncommitted()) {
+            slot.act(|hosted, now_ms, answers| hosted.commit(now_ms, answers));
+        }
+    }
+
+    fn tick(&mut self) {
+        let now_ms = clock::now_ms();
+        for slot in self.slots.iter_mut().flatten() {
+            slot.tick(now_ms);
+        }
+    }
+
+    fn close(self) {
+        for slot in self.slots.into_iter().flatten() {
+            let id = slot.hosted.id().clone();
+            if let Err(error) = slot.hosted.close() {
+                error!(partition = %id, %error, "could not close the log");
+            }
+        }
+    }
+}

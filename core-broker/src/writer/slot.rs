@@ -1,0 +1,135 @@
+//! A partition in the writer's hands, and what others see of it.
+
+use broker_logic::cluster::TopicSettings;
+use commit_log::{LogError, LogReader, RealDisk, Recovered};
+use tokio::sync::{mpsc, watch};
+use tracing::{error, warn};
+
+use super::{Command, HostedLog, Waiter};
+use crate::{
+    clock,
+    hosted::Answers,
+    partition::{Partition, View},
+};
+
+/// A log whose disk was full is opened again after this long.
+const REOPEN_MS: i64 = 1_000;
+
+pub struct Slot {
+    pub hosted: HostedLog,
+    readers: watch::Sender<LogReader<RealDisk>>,
+    view: watch::Sender<View>,
+    settings: watch::Sender<TopicSettings>,
+    /// The disk was full; then the log is opened again.
+    reopen_at_ms: Option<i64>,
+}
+
+impl Slot {
+    /// And the handle that the rest of the broker has.
+    pub fn new(hosted: HostedLog, slot: usize, writer: mpsc::Sender<Command>) -> (Slot, Partition) {
+        let (id, topic_id) = (hosted.id().clone(), hosted.topic_id());
+        let (readers, log) = watch::channel(hosted.reader());
+        let (view, view_seen) = watch::channel(view_of(&hosted));
+        let (settings, settings_seen) = watch::channel(*hosted.settings());
+        let partition =
+            Partition { id, topic_id, log, view: view_seen, settings: settings_seen, slot, writer };
+        (Slot { hosted, readers, view, settings, reopen_at_ms: None }, partition)
+    }
+
+    /// When [`tick`](Slot::tick) has something to do.
+    pub fn deadline_ms(&self) -> Option<i64> {
+        [self.hosted.replica().deadline_ms(), self.reopen_at_ms].into_iter().flatten().min()
+    }
+
+    /// Does something to the partition, then tells who waits and who watches.
+    pub fn act<T>(&mut self, act: impl FnOnce(&mut HostedLog, i64, &mut Answers<Waiter>) -> T) -> T {
+        let mut answers = Vec::new();
+        let done = act(&mut self.hosted, clock::now_ms(), &mut answers);
+        let shown = view_of(&self.hosted);
+        self.view.send_if_modified(|view| std::mem::replace(view, shown) != shown);
+        tell(answers);
+        if let Some(error) = self.hosted.take_failure() {
+            self.failed(&error);
+        }
+        if let Some(error) = self.hosted.take_complaint() {
+            warn!(partition = %self.hosted.id(), %error, "the upkeep of the log failed; it is tried again");
+        }
+        done
+    }
+
+    pub fn configure(&mut self, settings: TopicSettings) {
+        self.act(|hosted, now_ms, answers| hosted.configure(settings, now_ms, answers));
+        self.settings.send_replace(settings);
+    }
+
+    pub fn tick(&mut self, now_ms: i64) {
+        if self.hosted.replica().deadline_ms().is_some_and(|at| at <= now_ms) {
+            self.act(|hosted, now_ms, answers| hosted.tick(now_ms, answers));
+        }
+        if self.reopen_at_ms.is_some_and(|at| at <= now_ms) {
+            self.open_again();
+        }
+    }
+
+    /// Whoever watches sees the channels close.
+    pub fn delete(self) {
+        let mut answers = Vec::new();
+        self.hosted.delete(clock::now_ms(), &mut answers);
+        tell(answers);
+    }
+
+    fn failed(&mut self, error: &LogError) {
+        let partition = self.hosted.id();
+        if error.is_disk_full() {
+            error!(%partition, %error, "the disk is full: nothing more is acknowledged until there is room");
+            self.reopen_at_ms = Some(clock::now_ms() + REOPEN_MS);
+        } else {
+            // What a disk that failed a sync still holds is unknown to everybody: no opening again by itself.
+            error!(%partition, %error, "the log failed; it takes no more until the broker restarts");
+        }
+    }
+
+    /// A disk that was full may have room again.
+    fn open_again(&mut self) {
+        match self.hosted.open_again(RealDisk, clock::now_ms()) {
+            Ok(recovered) => {
+                log_recovery(&self.hosted, &recovered);
+                warn!(partition = %self.hosted.id(), log_end = recovered.log_end, "the log was opened again");
+                self.readers.send_replace(self.hosted.reader());
+                self.view.send_replace(view_of(&self.hosted));
+                self.reopen_at_ms = None;
+            }
+            Err(error) => {
+                error!(partition = %self.hosted.id(), %error, "the log cannot be opened again yet");
+                self.reopen_at_ms = Some(clock::now_ms() + REOPEN_MS);
+            }
+        }
+    }
+}
+
+pub fn log_recovery(hosted: &HostedLog, recovered: &Recovered) {
+    let partition = hosted.id();
+    if recovered.truncated_bytes > 0 {
+        warn!(%partition, bytes = recovered.truncated_bytes, "cut an unfinished write off the end of the log");
+    }
+    if let Some(corruption) = &recovered.corruption {
+        error!(%partition, ?corruption, "the log is damaged");
+    }
+}
+
+fn tell(answers: Answers<Waiter>) {
+    for (waiter, result) in answers {
+        // A client that went away needs no answer.
+        let _ = waiter.send(result);
+    }
+}
+
+fn view_of(hosted: &HostedLog) -> View {
+    let replica = hosted.replica();
+    View {
+        leader_epoch: replica.leader_epoch(),
+        log_start: replica.log_start(),
+        high_watermark: replica.high_watermark(),
+        failed: replica.is_failed(),
+    }
+}
