@@ -32,6 +32,8 @@ pub struct Shared {
     pub image: watch::Receiver<Arc<ClusterImage>>,
     /// What the config says otherwise than the defaults, under Kafka's names.
     pub static_configs: Arc<StaticConfigs>,
+    /// Of the planner, for what is only validated.
+    pub limits: Limits,
     pub partitions: Partitions,
     pub controller: Controller,
     pub producer_ids: ProducerIds,
@@ -105,13 +107,14 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     });
     let host = Host {
         me,
-        logs: data.join("logs"),
+        logs: config.logs(),
         static_configs: static_configs.clone(),
         partitions: partitions.clone(),
         writer: log_writer.clone(),
         cleaner,
     };
-    let mut metadata = Metadata::open(&data.join("metadata"), Limits::default())?;
+    let limits = Limits { default_partitions: config.topics.num_partitions, ..Limits::default() };
+    let mut metadata = Metadata::open(&data.join("metadata"), limits.clone())?;
     // Registered before its partitions are opened: each registration begins a new leader epoch.
     register(&mut metadata, me, endpoints)?;
     let cluster_id = metadata.image.cluster_id().unwrap_or_default().to_owned();
@@ -127,6 +130,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         me,
         image,
         static_configs,
+        limits,
         partitions,
         controller,
         producer_ids,

@@ -286,6 +286,11 @@ impl Config {
         Ok(settings)
     }
 
+    /// Where the partitions are.
+    pub fn logs(&self) -> PathBuf {
+        self.data().join("logs")
+    }
+
     pub fn data(&self) -> &Path {
         self.data.as_deref().expect("filled in by load")
     }

@@ -16,4 +16,5 @@ mod kafka;
 mod partition;
 mod producer_ids;
 pub mod upkeep;
+mod volume;
 mod writer;

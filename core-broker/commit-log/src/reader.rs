@@ -67,6 +67,12 @@ impl<D: Disk> LogReader<D> {
         self.shared.read().log_end
     }
 
+    /// Of all its segments, without the indexes.
+    pub fn bytes(&self) -> u64 {
+        let state = self.shared.read();
+        state.active.bytes + state.sealed.iter().map(|segment| segment.bytes).sum::<u64>()
+    }
+
     /// Whole batches from the one that holds `offset` on (or the next one, where compaction took it), as far as they end at `end` (the high watermark or
     /// the last stable offset) or before it and fit into `max_bytes`. With `at_least_one` the first comes
     /// even if it does not fit. Empty when there is nothing to give; an answer ends where a segment ends.

@@ -2,7 +2,7 @@
 
 use kafka_wire::ErrorCode;
 
-use crate::cluster::PlanError;
+use crate::cluster::{ElectionError, PlanError, ReassignmentError};
 use crate::groups::GroupError;
 use crate::replica::{AppendError, SequenceError};
 
@@ -58,6 +58,32 @@ impl From<&PlanError> for ErrorCode {
             PlanError::InvalidAssignment { .. } => ErrorCode::InvalidReplicaAssignment,
             PlanError::InvalidConfig(_) | PlanError::NullConfigs { .. } => ErrorCode::InvalidConfig,
             PlanError::TopicIdInUse { .. } | PlanError::ProducerIdsExhausted => ErrorCode::UnknownServerError,
+        }
+    }
+}
+
+impl From<&ElectionError> for ErrorCode {
+    fn from(error: &ElectionError) -> ErrorCode {
+        match error {
+            ElectionError::UnknownTopic { .. } | ElectionError::UnknownPartition { .. } => {
+                ErrorCode::UnknownTopicOrPartition
+            }
+            ElectionError::NotNeeded => ErrorCode::ElectionNotNeeded,
+            ElectionError::PreferredNotAvailable => ErrorCode::PreferredLeaderNotAvailable,
+            ElectionError::NoEligibleLeader => ErrorCode::EligibleLeadersNotAvailable,
+        }
+    }
+}
+
+impl From<&ReassignmentError> for ErrorCode {
+    fn from(error: &ReassignmentError) -> ErrorCode {
+        match error {
+            ReassignmentError::UnknownTopic { .. } | ReassignmentError::UnknownPartition { .. } => {
+                ErrorCode::UnknownTopicOrPartition
+            }
+            ReassignmentError::NoneInProgress => ErrorCode::NoReassignmentInProgress,
+            ReassignmentError::InvalidAssignment(plan) => plan.into(),
+            ReassignmentError::NotMoved => ErrorCode::InvalidReplicaAssignment,
         }
     }
 }

@@ -2,23 +2,25 @@
 
 use broker_logic::cluster::StaticConfigs;
 
-use super::{Config, SecurityProtocol};
+use super::{Config, Listener, SecurityProtocol};
 
 impl Config {
     /// The values in force at start.
     pub fn kafka_names(&self) -> StaticConfigs {
         let (broker, node_id) = (&self.broker, self.broker.node_id.to_string());
-        let listeners = |address: fn(&super::Listener) -> String| {
-            let listeners = self.listener.iter().map(|listener| {
-                let SecurityProtocol::Plaintext = listener.security_protocol;
-                format!("PLAINTEXT://{}", address(listener))
-            });
+        let listeners = |address: fn(&Listener) -> String| {
+            let listeners = self.listener.iter();
+            let listeners = listeners.map(|listener| format!("{}://{}", listener.name, address(listener)));
             listeners.collect::<Vec<_>>().join(",")
         };
+        let protocols = self.listener.iter().map(|listener| {
+            let SecurityProtocol::Plaintext = listener.security_protocol;
+            format!("{}:PLAINTEXT", listener.name)
+        });
         StaticConfigs::new([
             ("node.id", node_id.clone()),
             ("broker.id", node_id),
-            ("log.dirs", self.data().join("logs").display().to_string()),
+            ("log.dirs", self.logs().display().to_string()),
             ("listeners", listeners(|listener| listener.address.to_string())),
             (
                 "advertised.listeners",
@@ -26,6 +28,7 @@ impl Config {
                     listener.advertised.clone().unwrap_or_else(|| listener.address.to_string())
                 }),
             ),
+            ("listener.security.protocol.map", protocols.collect::<Vec<_>>().join(",")),
             ("message.max.bytes", broker.message_max.0.to_string()),
             ("log.retention.check.interval.ms", self.upkeep.retention_check.0.as_millis().to_string()),
             ("log.segment.bytes", broker.segment_bytes.0.to_string()),

@@ -3,71 +3,88 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use broker_logic::{
-    cluster::{ClusterImage, Command, Layout, Limits, PlanError},
+    cluster::{ClusterImage, Command, Configs, Layout, Limits, PlanError, TOPIC_CONFIGS, Topic},
     ids::{BrokerId, TopicId},
 };
 use kafka_wire::{
     ErrorCode,
     messages::create_topics::{
-        CreatableTopic, CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse,
+        CreatableTopic, CreatableTopicConfigs, CreatableTopicResult, CreateTopicsRequest,
+        CreateTopicsResponse,
     },
 };
 use uuid::Uuid;
 
-use super::errors;
+use super::errors::Refusal;
 use crate::{broker::Shared, controller::ControllerError};
 
+/// -1: as the broker has it, or as the assignments say.
+const NOT_SAID: i16 = -1;
+
 pub async fn handle(shared: Arc<Shared>, request: CreateTopicsRequest) -> CreateTopicsResponse {
-    let mut seen = BTreeSet::new();
-    let twice: BTreeSet<String> = request
-        .topics
-        .iter()
-        .filter(|topic| !seen.insert(topic.name.clone()))
-        .map(|topic| topic.name.clone())
-        .collect();
+    let twice = named_twice(request.topics.iter().map(|topic| topic.name.as_str()));
     let mut response = CreateTopicsResponse::default();
     for topic in request.topics {
-        let result = if twice.contains(&topic.name) {
-            failed(topic.name, ErrorCode::InvalidRequest, "the request names this topic twice".into())
+        let name = topic.name.clone();
+        let result = if twice.contains(&name) {
+            Err(Refusal::new(ErrorCode::InvalidRequest, "Duplicate topic name."))
         } else {
             create(&shared, topic, request.validate_only).await
         };
-        response.topics.push(result);
+        response.topics.push(result.unwrap_or_else(|refusal| failed(name, refusal)));
     }
     response
 }
 
-async fn create(shared: &Shared, topic: CreatableTopic, validate_only: bool) -> CreatableTopicResult {
+/// Names that stand in a request more than once.
+pub fn named_twice<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
+    let mut seen = BTreeSet::new();
+    names.filter(|name| !seen.insert(*name)).map(str::to_owned).collect()
+}
+
+async fn create(
+    shared: &Shared,
+    topic: CreatableTopic,
+    validate_only: bool,
+) -> Result<CreatableTopicResult, Refusal> {
     let name = topic.name.clone();
-    let command = match command(topic) {
-        Ok(command) => command,
-        Err(reason) => return failed(name, ErrorCode::InvalidReplicaAssignment, reason),
-    };
+    let command = command(topic)?;
     let result = if validate_only {
-        planned(&shared.image(), &command).map_err(ControllerError::Plan)
+        planned(&shared.image(), &command, &shared.limits).map_err(ControllerError::Plan)
     } else {
         shared.controller.run(command).await.map(|_| shared.image())
     };
-    let image = match result {
-        Ok(image) => image,
-        Err(error) => return failed(name, errors::controller(&error), error.to_string()),
-    };
-    let created = image.topic(&name);
+    let image = result.map_err(|error| Refusal::from(&error))?;
+    // It may be gone again.
+    let topic = image.topic(&name).ok_or(Refusal::bare(ErrorCode::UnknownTopicOrPartition))?;
+    Ok(described(shared, &image, topic))
+}
+
+fn described(shared: &Shared, image: &ClusterImage, topic: &Topic) -> CreatableTopicResult {
+    let configs = Configs::new(image, shared.me, &shared.static_configs);
+    let configs = TOPIC_CONFIGS.iter().map(|config| {
+        let effective = configs.topic_effective(topic, config);
+        CreatableTopicConfigs {
+            name: config.key.to_owned(),
+            config_source: effective.source.code(),
+            value: effective.value.map(Into::into),
+            read_only: false,
+            is_sensitive: false,
+        }
+    });
     CreatableTopicResult {
-        name,
-        topic_id: created.map_or(Uuid::nil(), |topic| topic.topic_id.0),
-        num_partitions: created.map_or(-1, |topic| topic.partition_count() as i32),
-        replication_factor: created
-            .and_then(|topic| topic.partitions().next())
-            .map_or(-1, |(_, state)| state.replicas.len() as i16),
-        configs: Some(Vec::new()),
+        name: topic.name.to_string(),
+        topic_id: topic.topic_id.0,
+        num_partitions: topic.partition_count() as i32,
+        replication_factor: topic.partitions().next().map_or(-1, |(_, state)| state.replicas.len() as i16),
+        configs: Some(configs.collect()),
         ..Default::default()
     }
 }
 
 /// The cluster as it would be: what is only validated is described as if it had been created.
-fn planned(image: &ClusterImage, command: &Command) -> Result<Arc<ClusterImage>, PlanError> {
-    let records = image.plan(command, &Limits::default())?;
+fn planned(image: &ClusterImage, command: &Command, limits: &Limits) -> Result<Arc<ClusterImage>, PlanError> {
+    let records = image.plan(command, limits)?;
     let mut image = image.clone();
     for record in &records {
         image.apply(record).expect("what was planned on an image can be applied to it");
@@ -75,27 +92,46 @@ fn planned(image: &ClusterImage, command: &Command) -> Result<Arc<ClusterImage>,
     Ok(Arc::new(image))
 }
 
-fn command(topic: CreatableTopic) -> Result<Command, String> {
+fn command(topic: CreatableTopic) -> Result<Command, Refusal> {
     let layout = if topic.assignments.is_empty() {
         Layout::Automatic {
-            partitions: Some(topic.num_partitions).filter(|count| *count != -1),
-            replication_factor: Some(topic.replication_factor).filter(|factor| *factor != -1),
+            partitions: Some(topic.num_partitions).filter(|count| *count != i32::from(NOT_SAID)),
+            replication_factor: Some(topic.replication_factor).filter(|factor| *factor != NOT_SAID),
         }
     } else {
-        let mut assignments = topic.assignments;
-        assignments.sort_by_key(|assignment| assignment.partition_index);
-        let in_order =
-            assignments.iter().zip(0..).all(|(assignment, index)| assignment.partition_index == index);
-        if !in_order {
-            return Err("assigned partitions must be numbered from 0 without a gap".into());
-        }
-        let replicas = |ids: Vec<i32>| ids.into_iter().map(BrokerId).collect();
-        Layout::Manual(assignments.into_iter().map(|assignment| replicas(assignment.broker_ids)).collect())
+        manual_layout(&topic)?
     };
     let configs = topic.configs.into_iter().map(|config| (config.name, config.value)).collect();
     Ok(Command::CreateTopic { name: topic.name, topic_id: TopicId(Uuid::new_v4()), layout, configs })
 }
 
-fn failed(name: String, error_code: ErrorCode, message: String) -> CreatableTopicResult {
-    CreatableTopicResult { name, error_code, error_message: Some(message), ..Default::default() }
+fn manual_layout(topic: &CreatableTopic) -> Result<Layout, Refusal> {
+    let invalid = |told| Err(Refusal::new(ErrorCode::InvalidRequest, told));
+    if topic.replication_factor != NOT_SAID {
+        return invalid(
+            "A manual partition assignment was specified, but replication factor was not set to -1.",
+        );
+    }
+    if topic.num_partitions != i32::from(NOT_SAID) {
+        return invalid("A manual partition assignment was specified, but numPartitions was not set to -1.");
+    }
+    let mut assignments: Vec<_> = topic.assignments.iter().collect();
+    assignments.sort_by_key(|assignment| assignment.partition_index);
+    let in_order = assignments.iter().zip(0..).all(|(assignment, index)| assignment.partition_index == index);
+    if !in_order {
+        let told = "partitions should be a consecutive 0-based integer sequence";
+        return Err(Refusal::new(ErrorCode::InvalidReplicaAssignment, told));
+    }
+    let replicas = |ids: &[i32]| ids.iter().copied().map(BrokerId).collect();
+    let layout = assignments.into_iter().map(|assignment| replicas(&assignment.broker_ids));
+    Ok(Layout::Manual(layout.collect()))
+}
+
+fn failed(name: String, refusal: Refusal) -> CreatableTopicResult {
+    CreatableTopicResult {
+        name,
+        error_code: refusal.code,
+        error_message: refusal.message,
+        ..Default::default()
+    }
 }

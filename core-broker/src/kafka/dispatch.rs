@@ -9,8 +9,10 @@ use kafka_wire::{
 };
 
 use super::{
-    api_versions, connection::Client, create_topics, fetch, groups, init_producer_id, list_offsets, metadata,
-    produce,
+    alter_configs, alter_partition_reassignments, api_versions, connection::Client, create_partitions,
+    create_topics, describe_cluster, describe_configs, describe_log_dirs, describe_topic_partitions,
+    elect_leaders, fetch, groups, incremental_alter_configs, init_producer_id, list_config_resources,
+    list_offsets, list_partition_reassignments, metadata, offset_for_leader_epoch, produce,
 };
 use crate::broker::Shared;
 
@@ -96,6 +98,40 @@ pub async fn start(shared: &Arc<Shared>, client: &Client, frame: Bytes) -> anyho
             }
             Request::InitProducerId(request) => {
                 Response::InitProducerId(init_producer_id::handle(shared, request).await)
+            }
+            Request::OffsetForLeaderEpoch(request) => {
+                Response::OffsetForLeaderEpoch(offset_for_leader_epoch::handle(&shared, request))
+            }
+            Request::DescribeConfigs(request) => {
+                Response::DescribeConfigs(describe_configs::handle(shared, request).await)
+            }
+            Request::AlterConfigs(request) => {
+                Response::AlterConfigs(alter_configs::handle(shared, request).await)
+            }
+            Request::DescribeLogDirs(request) => {
+                Response::DescribeLogDirs(describe_log_dirs::handle(shared, request).await)
+            }
+            Request::CreatePartitions(request) => {
+                Response::CreatePartitions(create_partitions::handle(shared, request).await)
+            }
+            Request::ElectLeaders(request) => Response::ElectLeaders(elect_leaders::handle(&shared, request)),
+            Request::IncrementalAlterConfigs(request) => {
+                Response::IncrementalAlterConfigs(incremental_alter_configs::handle(shared, request).await)
+            }
+            Request::AlterPartitionReassignments(request) => {
+                Response::AlterPartitionReassignments(alter_partition_reassignments::handle(&shared, request))
+            }
+            Request::ListPartitionReassignments(_) => {
+                Response::ListPartitionReassignments(list_partition_reassignments::response())
+            }
+            Request::DescribeCluster(request) => {
+                Response::DescribeCluster(describe_cluster::handle(&shared, &client.listener, &request))
+            }
+            Request::ListConfigResources(request) => {
+                Response::ListConfigResources(list_config_resources::handle(&shared, version, request))
+            }
+            Request::DescribeTopicPartitions(request) => {
+                Response::DescribeTopicPartitions(describe_topic_partitions::handle(&shared, &request))
             }
             _ => bail!("not served"),
         };

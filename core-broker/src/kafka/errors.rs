@@ -19,3 +19,35 @@ pub fn controller(error: &ControllerError) -> ErrorCode {
         ControllerError::Stopping => ErrorCode::NotController,
     }
 }
+
+/// Why a request, or a part of it, is refused: a code and a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub code: ErrorCode,
+    pub message: Option<String>,
+}
+
+impl Refusal {
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: Some(message.into()) }
+    }
+
+    /// A code that says everything.
+    pub fn bare(code: ErrorCode) -> Self {
+        Self { code, message: None }
+    }
+
+    /// The two fields that most answers have.
+    pub fn parts(done: Result<(), Refusal>) -> (ErrorCode, Option<String>) {
+        match done {
+            Ok(()) => (ErrorCode::None, None),
+            Err(Refusal { code, message }) => (code, message),
+        }
+    }
+}
+
+impl From<&ControllerError> for Refusal {
+    fn from(error: &ControllerError) -> Self {
+        Self::new(controller(error), error.to_string())
+    }
+}

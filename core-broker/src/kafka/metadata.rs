@@ -15,7 +15,7 @@ use kafka_wire::{
 };
 use uuid::Uuid;
 
-use super::errors;
+use super::{authorized_operations, errors};
 use crate::broker::Shared;
 
 /// Topics that one request may create by naming them; the client asks again for the rest. Each costs a few
@@ -47,17 +47,27 @@ pub async fn handle(
             }
         }
     }
+    for topic in topics.iter_mut().filter(|topic| topic.error_code.is_ok()) {
+        topic.topic_authorized_operations = authorized_operations::if_asked(
+            request.include_topic_authorized_operations,
+            authorized_operations::TOPIC,
+        );
+    }
     let image = shared.image();
     MetadataResponse {
         brokers: brokers(&image, listener),
         cluster_id: Some(shared.cluster_id.clone()),
         controller_id: image.controller().map_or(-1, |broker| broker.0),
         topics,
+        cluster_authorized_operations: authorized_operations::if_asked(
+            request.include_cluster_authorized_operations,
+            authorized_operations::CLUSTER,
+        ),
         ..Default::default()
     }
 }
 
-fn brokers(image: &ClusterImage, listener: &str) -> Vec<MetadataResponseBroker> {
+pub fn brokers(image: &ClusterImage, listener: &str) -> Vec<MetadataResponseBroker> {
     let described = image.brokers().filter_map(|broker| {
         let endpoint = broker.endpoint(listener)?;
         Some(MetadataResponseBroker {

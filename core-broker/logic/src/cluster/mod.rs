@@ -6,7 +6,9 @@
 
 mod command;
 mod configs;
+mod elections;
 mod image;
+mod page;
 mod placement;
 mod plan;
 mod plan_configs;
@@ -20,7 +22,9 @@ pub use configs::{
     StaticConfigs, Synonym, TOPIC_CONFIGS, TimestampType, TopicConfig, TopicSettings, Update, Values,
     broker_config, topic_config, validate_topic_config,
 };
+pub use elections::{Election, ElectionError, ReassignmentError};
 pub use image::{ApplyError, ClusterImage, Topic};
+pub use page::{Page, PagedTopic, Position};
 pub use plan::PRODUCER_ID_BLOCK;
 pub use record::{BrokerRecord, Endpoint, PartitionRecord, PartitionState, Record};
 pub use record_codec::RecordError;

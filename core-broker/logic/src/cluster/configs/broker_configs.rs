@@ -102,6 +102,9 @@ pub const BROKER_CONFIGS: &[BrokerConfig] = broker_configs! {
     "leader.replication.throttled.rate" None, long(0), Dynamic;
     "Bytes per second that throttled replicas are sent together. A single node sends to nobody."
 
+    "listener.security.protocol.map" None, Values::List, AtStart;
+    "What is spoken on which listener."
+
     "listeners" None, Values::List, AtStart;
     "Where the broker listens for Kafka clients."
 
