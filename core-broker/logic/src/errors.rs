@@ -45,6 +45,7 @@ impl From<&PlanError> for ErrorCode {
             }
             PlanError::TopicExists { .. } => ErrorCode::TopicAlreadyExists,
             PlanError::UnknownTopic { .. } => ErrorCode::UnknownTopicOrPartition,
+            PlanError::UnknownTopicId { .. } => ErrorCode::UnknownTopicId,
             PlanError::InvalidPartitions
             | PlanError::SamePartitions { .. }
             | PlanError::NotAnIncrease { .. } => ErrorCode::InvalidPartitions,

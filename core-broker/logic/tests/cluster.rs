@@ -26,6 +26,10 @@ fn create(name: &str, id: u128, partitions: i32, factor: i16) -> Command {
     }
 }
 
+fn delete(id: u128) -> Command {
+    Command::DeleteTopic { topic_id: TopicId(Uuid::from_u128(id)) }
+}
+
 fn set_config(name: &str, key: &str, value: Option<&str>) -> Command {
     let operation = value.map_or(Operation::Unset, |value| Operation::Set(value.into()));
     let operations = vec![(key.into(), operation)];
@@ -82,7 +86,7 @@ fn what_cannot_be_is_refused_with_a_sentence() {
             "Unable to replicate the partition 2 time(s): The target replication factor of 2 cannot be reached because only 1 broker(s) are registered.",
         ),
         (create("c", 8, 1, 0), "Replication factor must be larger than 0, or -1 to use the default value."),
-        (Command::DeleteTopic { name: "c".into() }, "The topic 'c' does not exist."),
+        (delete(8), "This server does not host this topic ID."),
         (
             Command::CreatePartitions { name: "a.b".into(), total: 2, assignments: None },
             "Topic already has 2 partition(s).",
@@ -156,7 +160,7 @@ fn a_restarted_broker_leads_under_a_fresh_epoch() {
 
 #[test]
 fn a_topic_that_is_created_again_is_another_one() {
-    let mut image = image(&[register(1, 1), create("t", 1, 3, 1), Command::DeleteTopic { name: "t".into() }]);
+    let mut image = image(&[register(1, 1), create("t", 1, 3, 1), delete(1)]);
     assert_eq!((image.topic("t"), image.partition_count()), (None, 0));
     run(&mut image, &create("t", 2, 1, 1)).expect("accepted");
     assert_eq!(image.topic_by_id(TopicId(Uuid::from_u128(1))), None);
@@ -245,7 +249,7 @@ fn any_command() -> impl Strategy<Value = Command> {
     prop_oneof![
         (0..3i32, any::<u128>()).prop_map(|(id, incarnation)| register(id, incarnation)),
         (name.clone(), 0..20u128, -1..5i32, 0..3i16).prop_map(|(n, id, p, f)| create(&n, id, p, f)),
-        name.clone().prop_map(|name| Command::DeleteTopic { name }),
+        (0..20u128).prop_map(delete),
         (name.clone(), 0..8i32).prop_map(|(name, total)| Command::CreatePartitions {
             name,
             total,

@@ -121,7 +121,8 @@ impl Work {
 
     /// From which offset to which each key stands once; `None` if the log is gone.
     async fn try_compact(&self, partition: &Partition) -> anyhow::Result<Option<(i64, i64)>> {
-        let begun = partition.ask(|hosted, now_ms, _| (hosted.cleaned_to(), hosted.begin_compaction(now_ms)));
+        let begun = partition
+            .ask(|hosted, now_ms, answers| (hosted.cleaned_to(), hosted.begin_compaction(now_ms, answers)));
         let Some((before, begun)) = begun.await else { return Ok(None) };
         let Some(mut compaction) = begun? else { bail!("it is not due any more") };
         let (throttle, counts) = (Throttle::new(self.max_bytes_per_second), self.counts.clone());

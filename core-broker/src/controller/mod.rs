@@ -3,7 +3,11 @@
 
 mod host;
 
-use std::{collections::BTreeSet, path::Path, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::{Context, bail};
 use broker_logic::{
@@ -61,6 +65,7 @@ struct Loop {
 
 /// The metadata as the log has it, before anybody is served.
 pub struct Metadata {
+    folder: PathBuf,
     log: Log<RealDisk>,
     pub image: ClusterImage,
     /// Topics that were deleted, as far back as the log goes.
@@ -98,11 +103,24 @@ impl Metadata {
         if records.is_empty() {
             return Ok(records);
         }
+        if self.log.is_stopped() {
+            self.open_again().map_err(|error| ControllerError::Log(format!("{error:#}")))?;
+        }
         self.write(&records).map_err(|error| ControllerError::Log(format!("{error:#}")))?;
         for record in &records {
             self.image.apply(record).map_err(|error| ControllerError::Log(error.to_string()))?;
         }
         Ok(records)
+    }
+
+    /// A disk that was full may have room again. What was refused must not have come to the disk all the same.
+    fn open_again(&mut self) -> anyhow::Result<()> {
+        let found = load(&self.folder, self.limits.clone())?;
+        if found.image != self.image {
+            bail!("the metadata log holds what could not be confirmed: start the broker again");
+        }
+        self.log = found.log;
+        Ok(())
     }
 
     /// One batch: all of a command's records or none survive a crash.
@@ -147,7 +165,7 @@ fn load(folder: &Path, limits: Limits) -> anyhow::Result<Metadata> {
             offset = header.next_offset();
         }
     }
-    Ok(Metadata { log, image, removed, limits })
+    Ok(Metadata { folder: folder.to_owned(), log, image, removed, limits })
 }
 
 impl Loop {
@@ -164,25 +182,26 @@ impl Loop {
 
     async fn execute(&mut self, command: &Command) -> Result<Vec<Record>, ControllerError> {
         let records = self.metadata.execute(command)?;
+        let hosted = self.host(&records).await;
+        // The records are durable: they are shown even where the disk would not follow.
+        self.published.send_replace(Arc::new(self.metadata.image.clone()));
+        hosted.map_err(|error| ControllerError::Log(format!("{error:#}")))?;
+        Ok(records)
+    }
+
+    async fn host(&self, records: &[Record]) -> anyhow::Result<()> {
         let image = &self.metadata.image;
-        for record in &records {
+        for record in records {
             match record {
                 Record::Topic { name, .. } => info!(topic = name, "topic created"),
-                Record::Partition(partition) => {
-                    let opened = self.host.open(image, partition).await;
-                    opened.map_err(|error| ControllerError::Log(format!("{error:#}")))?;
-                }
-                Record::RemoveTopic { topic_id } => {
-                    let deleted = self.host.delete(*topic_id).await;
-                    deleted.map_err(|error| ControllerError::Log(format!("{error:#}")))?;
-                }
+                Record::Partition(partition) => self.host.open(image, partition).await?,
+                Record::RemoveTopic { topic_id } => self.host.delete(*topic_id).await?,
                 _ => {}
             }
         }
         if records.iter().any(|it| matches!(it, Record::TopicConfig { .. } | Record::BrokerConfig { .. })) {
             self.host.configure(image).await;
         }
-        self.published.send_replace(Arc::new(self.metadata.image.clone()));
-        Ok(records)
+        Ok(())
     }
 }

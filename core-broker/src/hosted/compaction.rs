@@ -28,11 +28,16 @@ impl<D: Disk, W> Hosted<D, W> {
     }
 
     /// To be rewritten on another thread. `None` if it is not due.
-    pub fn begin_compaction(&mut self, now_ms: i64) -> Result<Option<Compaction<D>>, LogError> {
+    pub fn begin_compaction(
+        &mut self,
+        now_ms: i64,
+        answers: &mut Answers<W>,
+    ) -> Result<Option<Compaction<D>>, LogError> {
         let Some(end) = self.compaction_end(now_ms) else { return Ok(None) };
         if self.snapshot_at() < end {
             // What the batches say of their producers must outlive them.
-            self.keep_snapshot()?;
+            let kept = self.keep_snapshot();
+            self.stopped_by(kept, now_ms, answers)?;
         }
         Ok(Some(self.log.begin_compaction(CompactionOrder {
             end,

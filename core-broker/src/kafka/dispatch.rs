@@ -10,9 +10,10 @@ use kafka_wire::{
 
 use super::{
     alter_configs, alter_partition_reassignments, api_versions, connection::Client, create_partitions,
-    create_topics, describe_cluster, describe_configs, describe_log_dirs, describe_topic_partitions,
-    elect_leaders, fetch, groups, incremental_alter_configs, init_producer_id, list_config_resources,
-    list_offsets, list_partition_reassignments, metadata, offset_for_leader_epoch, produce,
+    create_topics, delete_records, delete_topics, describe_cluster, describe_configs, describe_log_dirs,
+    describe_producers, describe_topic_partitions, elect_leaders, fetch, groups, incremental_alter_configs,
+    init_producer_id, list_config_resources, list_offsets, list_partition_reassignments, metadata,
+    offset_for_leader_epoch, produce,
 };
 use crate::broker::Shared;
 
@@ -96,6 +97,15 @@ pub async fn start(shared: &Arc<Shared>, client: &Client, frame: Bytes) -> anyho
             Request::CreateTopics(request) => {
                 Response::CreateTopics(create_topics::handle(shared, request).await)
             }
+            Request::DeleteTopics(request) => {
+                Response::DeleteTopics(delete_topics::handle(shared, version, request).await)
+            }
+            Request::DeleteRecords(request) => {
+                Response::DeleteRecords(delete_records::handle(shared, request).await)
+            }
+            Request::DescribeProducers(request) => {
+                Response::DescribeProducers(describe_producers::handle(shared, request).await)
+            }
             Request::InitProducerId(request) => {
                 Response::InitProducerId(init_producer_id::handle(shared, request).await)
             }
@@ -133,7 +143,6 @@ pub async fn start(shared: &Arc<Shared>, client: &Client, frame: Bytes) -> anyho
             Request::DescribeTopicPartitions(request) => {
                 Response::DescribeTopicPartitions(describe_topic_partitions::handle(&shared, &request))
             }
-            _ => bail!("not served"),
         };
         encode(&response, version, correlation_id)
     }))

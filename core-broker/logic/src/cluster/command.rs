@@ -11,42 +11,19 @@ use crate::ids::{BrokerId, TopicId};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// Once in a cluster's life; the same id again changes nothing.
-    FormatCluster {
-        cluster_id: String,
-    },
+    FormatCluster { cluster_id: String },
     /// At every start of a broker's process, with a fresh `incarnation`.
-    RegisterBroker {
-        id: BrokerId,
-        incarnation: Uuid,
-        endpoints: Vec<Endpoint>,
-        rack: Option<String>,
-    },
+    RegisterBroker { id: BrokerId, incarnation: Uuid, endpoints: Vec<Endpoint>, rack: Option<String> },
     /// `topic_id` is fresh: chance is an argument.
-    CreateTopic {
-        name: String,
-        topic_id: TopicId,
-        layout: Layout,
-        configs: Vec<(String, Option<String>)>,
-    },
-    DeleteTopic {
-        name: String,
-    },
+    CreateTopic { name: String, topic_id: TopicId, layout: Layout, configs: Vec<(String, Option<String>)> },
+    /// By its id: a topic that was made again under the same name is another one.
+    DeleteTopic { topic_id: TopicId },
     /// `total` partitions in all, more than there are.
-    CreatePartitions {
-        name: String,
-        total: i32,
-        assignments: Option<Vec<Vec<BrokerId>>>,
-    },
+    CreatePartitions { name: String, total: i32, assignments: Option<Vec<Vec<BrokerId>>> },
     /// All of it or nothing. With `replace`, what is not named goes back to its default.
-    AlterConfigs {
-        resource: ConfigResource,
-        operations: Vec<(String, Operation)>,
-        replace: bool,
-    },
+    AlterConfigs { resource: ConfigResource, operations: Vec<(String, Operation)>, replace: bool },
     /// The block is in the record: `Record::ProducerIdBlock`.
-    AllocateProducerIds {
-        broker: BrokerId,
-    },
+    AllocateProducerIds { broker: BrokerId },
 }
 
 /// What has configs that change while brokers run.
@@ -108,6 +85,8 @@ pub enum PlanError {
     TopicIdInUse { topic_id: TopicId },
     #[error("The topic '{name}' does not exist.")]
     UnknownTopic { name: String },
+    #[error("This server does not host this topic ID.")]
+    UnknownTopicId { topic_id: TopicId },
     #[error("Number of partitions was set to an invalid non-positive value.")]
     InvalidPartitions,
     #[error("Topic already has {current} partition(s).")]

@@ -25,8 +25,10 @@ impl ClusterImage {
             Command::CreateTopic { name, topic_id, layout, configs } => {
                 self.plan_create_topic(name, *topic_id, layout, configs, limits)
             }
-            Command::DeleteTopic { name } => {
-                Ok(vec![Record::RemoveTopic { topic_id: self.existing_topic(name)?.topic_id }])
+            Command::DeleteTopic { topic_id } => {
+                let topic_id = *topic_id;
+                self.topic_by_id(topic_id).ok_or(PlanError::UnknownTopicId { topic_id })?;
+                Ok(vec![Record::RemoveTopic { topic_id }])
             }
             Command::CreatePartitions { name, total, assignments } => {
                 self.plan_create_partitions(name, *total, assignments.as_deref(), limits)

@@ -1,0 +1,321 @@
+//! A partition as its owner has it, on a disk that can be crashed: what its upkeep must never lose.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)] // a shell's test
+
+use std::path::PathBuf;
+
+use broker_logic::{
+    cluster::{CleanupPolicy, ClusterImage, Configs, Record, StaticConfigs, TimestampType, TopicSettings},
+    ids::{BrokerId, LeaderEpoch, Offset, TopicId, TopicPartition},
+    replica::{Acks, AppendError, SequenceError},
+};
+use bytes::Bytes;
+use commit_log::{Disk, MemDisk};
+use core_broker::hosted::{AppendResult, DeleteRecordsError, Hosted, OpenPartition};
+use kafka_wire::record_batch::{
+    self, BatchHeader, Compression, Producer, RecordsEncoder, batches, decode_records,
+};
+
+const ME: BrokerId = BrokerId(1);
+const DAY_MS: i64 = 86_400_000;
+const NO_SPACE: i32 = 28;
+const NEVER: u64 = 1 << 60;
+
+type Log = Hosted<MemDisk, u64>;
+
+/// Segments of two batches.
+fn settings() -> TopicSettings {
+    let mut image = ClusterImage::new();
+    image.apply(&Record::Topic { name: "t".into(), topic_id: TopicId::default() }).unwrap();
+    let topic = image.topic("t").unwrap();
+    let defaults = Configs::new(&image, ME, &StaticConfigs::default()).topic_settings(topic);
+    TopicSettings { segment_bytes: 200, ..defaults }
+}
+
+fn compacted() -> TopicSettings {
+    let cleanup_policy = CleanupPolicy { delete: false, compact: true };
+    TopicSettings { cleanup_policy, min_cleanable_dirty_ratio: 0.0, ..settings() }
+}
+
+fn open(disk: &MemDisk, settings: TopicSettings) -> Log {
+    let open = OpenPartition {
+        id: TopicPartition::new("t", 0),
+        topic_id: TopicId::default(),
+        folder: folder(),
+        leader_epoch: LeaderEpoch(0),
+        in_sync: vec![ME],
+        settings,
+    };
+    Hosted::open(disk.clone(), ME, open, 0).unwrap().0
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from("/t-0")
+}
+
+fn batch(producer: Producer, time_ms: i64, key: &str, value: Option<&str>) -> Bytes {
+    let mut records = RecordsEncoder::new();
+    records.push(time_ms, Some(key.as_bytes()), value.map(str::as_bytes), &[]);
+    record_batch::assemble(&records.finish(Compression::None).unwrap(), producer).freeze()
+}
+
+fn from(id: i64, base_sequence: i32) -> Producer {
+    Producer { id, epoch: 0, base_sequence }
+}
+
+/// One batch, one turn.
+fn append(log: &mut Log, batch: &Bytes, now_ms: i64) -> AppendResult {
+    let (header, mut answers) = (BatchHeader::validate(batch).unwrap(), Vec::new());
+    log.append(&header, batch, Acks::All, now_ms + 1_000, 7, now_ms, &mut answers);
+    log.commit(now_ms, &mut answers);
+    let (waiter, result) = answers.pop().expect("answered in its turn");
+    assert_eq!((waiter, answers), (7, vec![]));
+    result
+}
+
+/// A batch a second from a producer, each with another key unless it is told.
+fn fill(log: &mut Log, id: i64, sequences: std::ops::Range<i32>, key: Option<&str>) {
+    for sequence in sequences {
+        let own = format!("key-{sequence}");
+        let batch = batch(from(id, sequence), 1_000, key.unwrap_or(&own), Some(&format!("v{sequence}")));
+        append(log, &batch, 1_000).unwrap();
+    }
+}
+
+fn upkeep(log: &mut Log, now_ms: i64) -> usize {
+    let mut answers = Vec::new();
+    let removed = std::iter::from_fn(|| log.upkeep(now_ms, &mut answers)).count();
+    assert!(answers.is_empty());
+    removed
+}
+
+fn compact(log: &mut Log, now_ms: i64) {
+    let mut compaction = log.begin_compaction(now_ms, &mut Vec::new()).unwrap().expect("due");
+    while let Some(rewritten) = compaction.rewrite_next().unwrap() {
+        assert!(log.install(rewritten, now_ms, &mut Vec::new()).unwrap());
+    }
+    log.finish_compaction(compaction, now_ms, &mut Vec::new()).unwrap();
+}
+
+/// All that a consumer sees: offset and value.
+fn read(log: &Log) -> Vec<(i64, String)> {
+    let (mut next, end) = (log.replica().log_start().0, log.replica().high_watermark().0);
+    let mut seen = Vec::new();
+    while next < end {
+        let bytes = log.reader().read(next, end, 1 << 20, true).unwrap();
+        if bytes.is_empty() {
+            break;
+        }
+        for batch in batches(&bytes) {
+            let (header, range) = batch.unwrap();
+            next = header.next_offset();
+            for record in decode_records(bytes.slice(range), 1 << 20).unwrap() {
+                let value = record.value.map(|value| String::from_utf8_lossy(&value).into_owned());
+                seen.push((record.offset, value.unwrap_or_default()));
+            }
+        }
+    }
+    seen
+}
+
+/// Each of the last five is known with its offset; what comes next must follow.
+fn knows_producer(log: &mut Log, id: i64, last: i32, last_offset: i64) {
+    let key = |sequence: i32| format!("key-{sequence}");
+    for back in 0..5 {
+        let again = batch(from(id, last - back), 1_000, &key(last - back), Some("again"));
+        let appended = append(log, &again, 2_000).unwrap();
+        assert_eq!(appended.base_offset, Offset(last_offset - i64::from(back)), "{back} before the last");
+    }
+    let early = batch(from(id, last + 2), 1_000, "k", Some("early"));
+    assert_eq!(append(log, &early, 2_000), Err(AppendError::Sequence(SequenceError::OutOfOrder)));
+}
+
+#[test]
+fn trap_13_what_is_known_of_producers_survives_retention_and_a_power_cut() {
+    let disk = MemDisk::new();
+    let mut log = open(&disk, TopicSettings { retention_ms: Some(DAY_MS), ..settings() });
+    fill(&mut log, 9, 0..11, None);
+    assert!(upkeep(&mut log, 3 * DAY_MS) > 3, "all that it holds is too old");
+    assert_eq!((log.replica().log_start(), log.replica().log_end()), (Offset(11), Offset(11)));
+    knows_producer(&mut log, 9, 10, 10);
+    for seed in 0..4 {
+        let mut log = open(&disk.crash(seed), settings());
+        assert_eq!((log.replica().log_start(), log.replica().log_end()), (Offset(11), Offset(11)));
+        knows_producer(&mut log, 9, 10, 10);
+    }
+}
+
+#[test]
+fn trap_13_what_is_known_of_producers_survives_compaction_and_a_power_cut() {
+    let disk = MemDisk::new();
+    let mut log = open(&disk, compacted());
+    fill(&mut log, 9, 0..11, Some("always the same"));
+    compact(&mut log, 2_000);
+    let seen = read(&log);
+    assert!(seen.len() < 5 && seen.last() == Some(&(10, "v10".to_owned())), "{seen:?}");
+    knows_producer(&mut log, 9, 10, 10);
+    for seed in 0..4 {
+        let mut log = open(&disk.crash(seed), compacted());
+        assert_eq!(read(&log), seen);
+        knows_producer(&mut log, 9, 10, 10);
+    }
+}
+
+#[test]
+fn trap_13_what_is_known_of_producers_survives_delete_records() {
+    let disk = MemDisk::new();
+    let mut log = open(&disk, settings());
+    fill(&mut log, 9, 0..11, None);
+    assert_eq!(log.delete_records(-1, 0, &mut Vec::new()).unwrap(), Offset(11));
+    for log in [&mut log, &mut open(&disk.crash(3), settings())] {
+        assert_eq!(read(log), []);
+        knows_producer(log, 9, 10, 10);
+    }
+    for asked in [12, -2] {
+        let refused = log.delete_records(asked, 0, &mut Vec::new());
+        assert!(matches!(refused, Err(DeleteRecordsError::OutOfRange(_))), "{asked}");
+    }
+}
+
+#[test]
+fn opening_after_a_crash_reads_only_what_came_after_the_last_snapshot() {
+    let disk = MemDisk::new();
+    let mut log = open(&disk, settings());
+    fill(&mut log, 9, 0..20, None);
+    let snapshots = |disk: &MemDisk| -> Vec<String> {
+        disk.list(&folder()).unwrap().into_iter().filter(|name| name.ends_with(".producers")).collect()
+    };
+    assert_eq!(snapshots(&disk).len(), 2, "one for each segment that was sealed, the newest two are kept");
+    for damage in 0..3 {
+        let crashed = disk.crash(0);
+        for name in snapshots(&crashed).iter().rev().take(damage) {
+            crashed.overwrite(&folder().join(name), b"garbage".to_vec());
+        }
+        // The older one serves, and without any the log is read from its start.
+        knows_producer(&mut open(&crashed, settings()), 9, 19, 19);
+    }
+    log.close().unwrap();
+    assert!(
+        snapshots(&disk).contains(&format!("{:020}.producers", 20)),
+        "a clean stop leaves nothing to read"
+    );
+    knows_producer(&mut open(&disk, settings()), 9, 19, 19);
+}
+
+#[test]
+fn whatever_write_or_sync_fails_what_was_acknowledged_is_there_after_a_power_cut() {
+    for failing in 1..40 {
+        for sync in [false, true] {
+            let disk = MemDisk::new();
+            let mut log = open(&disk, settings());
+            if sync {
+                disk.fail_sync(failing, 5)
+            } else {
+                disk.fail_write(failing, NO_SPACE)
+            };
+            let values =
+                |log: &Log| -> Vec<String> { read(log).into_iter().map(|(_, value)| value).collect() };
+            let mut acknowledged = Vec::new();
+            for sequence in 0..12 {
+                let value = format!("v{sequence}");
+                let batch = batch(from(9, sequence), 1_000, "k", Some(&value));
+                if append(&mut log, &batch, 1_000).is_ok() {
+                    acknowledged.push(value);
+                } else if log.take_failure().is_some_and(|failure| failure.is_disk_full()) {
+                    log.open_again(disk.clone(), 1_000).unwrap();
+                    assert_eq!(values(&log), acknowledged, "opened again, {failing} {sync}");
+                }
+            }
+            let after = values(&open(&disk.crash(1), settings()));
+            assert!(after.starts_with(&acknowledged), "{failing} {sync}: {after:?}");
+        }
+    }
+}
+
+#[test]
+fn a_segment_ends_by_the_age_of_its_first_batch() {
+    let disk = MemDisk::new();
+    let large = TopicSettings { segment_bytes: 1 << 20, segment_ms: DAY_MS, ..settings() };
+    let mut log = open(&disk, large);
+    let at = |time_ms| batch(Producer::NONE, time_ms, "k", Some("v"));
+    for (time_ms, now_ms, active_base) in [
+        (0, 0, 0),
+        (DAY_MS, DAY_MS, 0),
+        (DAY_MS + 1, DAY_MS + 1, 2), // it begins the next one
+        (DAY_MS, 9 * DAY_MS, 2),     // a backlog is no segment for each batch
+    ] {
+        append(&mut log, &at(time_ms), now_ms).unwrap();
+        assert_eq!(log.active_base(), active_base, "{time_ms} {now_ms}");
+    }
+    upkeep(&mut log, 9 * DAY_MS);
+    assert_eq!(log.active_base(), 4, "nobody appends, and it ends by itself");
+
+    let jitter = TopicSettings { segment_jitter_ms: DAY_MS, ..large };
+    let mut ends = Vec::new();
+    for n in 0..8 {
+        let mut log = open(&MemDisk::new(), jitter);
+        append(&mut log, &at(0), 0).unwrap();
+        let ended = |at_ms: &i64| {
+            upkeep(&mut log, *at_ms);
+            log.active_base() > 0
+        };
+        ends.push((0..).map(|hour| hour * 3_600_000).find(ended).unwrap());
+        assert!(ends[n] <= DAY_MS + 3_600_000);
+    }
+    assert!(ends.iter().all(|end| *end == ends[0]), "the same log has the same jitter");
+}
+
+#[test]
+fn the_leaders_clock_is_in_the_header_and_in_the_answer() {
+    let disk = MemDisk::new();
+    let stamped = TopicSettings { message_timestamp_type: TimestampType::LogAppendTime, ..settings() };
+    let mut log = open(&disk, stamped);
+    let sent = batch(from(9, 0), 1, "k", Some("v"));
+    assert_eq!(append(&mut log, &sent, 5_000).unwrap().log_append_time_ms, Some(5_000));
+    assert_eq!(append(&mut log, &sent, 6_000).unwrap().log_append_time_ms, Some(5_000), "a duplicate");
+    let bytes = log.reader().read(0, 1, 1 << 20, true).unwrap();
+    let header = BatchHeader::validate(&bytes).unwrap();
+    assert!(header.log_append_time() && header.max_timestamp == 5_000);
+    let mut again = open(&disk.crash(0), stamped);
+    let appended = append(&mut again, &sent, 7_000).unwrap();
+    assert_eq!((appended.log_append_time_ms, appended.other_bytes), (Some(5_000), false));
+}
+
+#[test]
+fn relaxed_flush_shows_what_is_written_and_syncs_by_number_and_time() {
+    let disk = MemDisk::new();
+    let relaxed = TopicSettings { segment_bytes: 1 << 20, flush_messages: 4, flush_ms: 500, ..settings() };
+    let mut log = open(&disk, relaxed);
+    let synced = |disk: &MemDisk| read(&open(&disk.crash(0), settings())).len();
+    for (sequence, on_disk) in [(0, 0), (1, 0), (2, 0), (3, 4), (4, 4)] {
+        fill(&mut log, 9, sequence..sequence + 1, None);
+        assert_eq!((read(&log).len() as i32, synced(&disk)), (sequence + 1, on_disk), "{sequence}");
+    }
+    assert_eq!(log.replica().deadline_ms(), Some(1_500));
+    log.tick(1_500, &mut Vec::new());
+    assert_eq!(synced(&disk), 5);
+    fill(&mut log, 9, 5..6, None);
+    log.configure(settings(), 1_600, &mut Vec::new());
+    assert_eq!(synced(&disk), 6, "a stricter topic is on the disk at once");
+}
+
+#[test]
+fn a_compaction_or_retention_that_finds_the_disk_full_leaves_the_log_taking_appends() {
+    for failing in 1..30 {
+        let disk = MemDisk::new();
+        let mut log = open(&disk, compacted());
+        fill(&mut log, 9, 0..11, Some("k"));
+        disk.fail_write(failing, NO_SPACE);
+        if let Ok(Some(mut compaction)) = log.begin_compaction(2_000, &mut Vec::new()) {
+            while let Ok(Some(rewritten)) = compaction.rewrite_next() {
+                let _ = log.install(rewritten, 2_000, &mut Vec::new());
+            }
+            let _ = log.finish_compaction(compaction, 2_000, &mut Vec::new());
+        }
+        disk.fail_write(NEVER, 0);
+        if log.take_failure().is_some() {
+            log.open_again(disk.clone(), 2_000).unwrap();
+        }
+        fill(&mut log, 9, 11..12, Some("k"));
+        assert_eq!(read(&log).last(), Some(&(11, "v11".to_owned())), "{failing}");
+    }
+}
