@@ -1,10 +1,15 @@
 //! One broker from start to stop.
 
-use std::{fs::File, path::Path, sync::Arc};
+use std::{
+    fs::File,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard},
+};
 
 use anyhow::{Context, bail};
 use broker_logic::{
     cluster::{ClusterImage, Command, Configs, Endpoint, Layout, Limits, StaticConfigs, TopicSettings},
+    fetch_session::FetchSessions,
     ids::{BrokerId, TopicId, TopicPartition},
 };
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
@@ -39,6 +44,7 @@ pub struct Shared {
     pub producer_ids: ProducerIds,
     pub groups: Groups,
     pub upkeep: Arc<UpkeepCounts>,
+    fetch_sessions: Mutex<FetchSessions>,
     /// In shares of `kafka::SHARE_BYTES`.
     pub request_memory: Arc<Semaphore>,
 }
@@ -53,6 +59,11 @@ impl Shared {
         let image = self.image();
         let topic = image.topic(topic)?;
         Some(Configs::new(&image, self.me, &self.static_configs).topic_settings(topic))
+    }
+
+    /// Held for a look, never while something is waited for.
+    pub fn fetch_sessions(&self) -> MutexGuard<'_, FetchSessions> {
+        self.fetch_sessions.lock().expect("no holder of this lock panics")
     }
 
     pub fn topic_partitions(&self, topic: &str) -> Option<u32> {
@@ -136,6 +147,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         producer_ids,
         groups,
         upkeep,
+        fetch_sessions: Mutex::default(),
         request_memory,
     });
 

@@ -35,6 +35,12 @@ pub trait DiskFile: Send + Sync + 'static {
     /// Reads at most `buffer.len()` bytes; 0 is the end of the file.
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize>;
 
+    /// As [`read_at`](DiskFile::read_at), unless it might have to wait for the disk: then `None`.
+    fn read_cached_at(&self, buffer: &mut [u8], position: u64) -> io::Result<Option<usize>> {
+        let _ = (buffer, position); // a disk that cannot tell
+        Ok(None)
+    }
+
     /// Writes all of `bytes`. After an error any part of them may have been written.
     fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<()>;
 

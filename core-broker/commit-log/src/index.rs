@@ -41,7 +41,12 @@ pub(crate) struct IndexFile<F, E> {
 
 /// The last entry whose key is not above `key`.
 pub(crate) fn floor<E: Entry>(entries: &[E], key: E::Key) -> Option<E> {
-    let after = entries.partition_point(|entry| entry.key() <= key);
+    last_that(entries, |entry| entry.key() <= key)
+}
+
+/// The last entry that is `wanted`, as all before it are.
+pub(crate) fn last_that<E: Entry>(entries: &[E], wanted: impl Fn(&E) -> bool) -> Option<E> {
+    let after = entries.partition_point(wanted);
     after.checked_sub(1).map(|at| entries[at])
 }
 
@@ -79,12 +84,17 @@ impl<F: DiskFile, E: Entry> IndexFile<F, E> {
     }
 
     pub fn floor(&self, key: E::Key) -> io::Result<Option<E>> {
+        self.last_that(|entry| entry.key() <= key)
+    }
+
+    /// The last entry that is `wanted`, as all before it are.
+    pub fn last_that(&self, wanted: impl Fn(&E) -> bool) -> io::Result<Option<E>> {
         let (mut low, mut high) = (0, self.entries);
         let mut best = None;
         while low < high {
             let middle = low + (high - low) / 2;
             let Some(entry) = self.entry(middle)? else { return Ok(None) };
-            if entry.key() <= key {
+            if wanted(&entry) {
                 (low, best) = (middle + 1, Some(entry));
             } else {
                 high = middle;

@@ -58,6 +58,7 @@ mod recovery;
 mod retention;
 mod scan;
 mod segment;
+mod slice;
 mod small_file;
 mod snapshot;
 mod verify;
@@ -77,6 +78,7 @@ pub use real_disk::{RealDisk, RealFile};
 pub use recovery::{Corruption, Recovered};
 pub use retention::{Retention, is_roll_due, segments_to_delete};
 pub use scan::ChainError;
+pub use slice::Slice;
 pub use verify::{CheckedFile, Finding, Verify, verify};
 
 /// What one log needs to know.

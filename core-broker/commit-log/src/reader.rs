@@ -9,10 +9,11 @@ use crate::{
     disk::{Disk, DiskFile},
     epochs::EpochEnd,
     error::ReadError,
-    index::{OffsetEntry, TimeEntry, floor},
+    index::{OffsetEntry, TimeEntry, floor, last_that},
     log::{Shared, State},
     scan::{Chain, Found, Halt, LOOKUP_WINDOW, Scan, WHOLE_SEGMENT_WINDOW},
     segment::{Sealed, accept, log_name, points_to},
+    slice::Slice,
 };
 
 /// Reads whole batches as they were appended.
@@ -89,6 +90,25 @@ impl<D: Disk> LogReader<D> {
                 return Ok(Bytes::new());
             }
             view.batches_from(&first, end, max_bytes)
+        })
+    }
+
+    /// As [`read`](LogReader::read), but leaves the bytes in their file until they are sent. Of the batches behind
+    /// the first one none is looked at: damage there is the consumer's to find, by the checksum.
+    pub fn slice(
+        &self,
+        offset: i64,
+        end: i64,
+        max_bytes: usize,
+        at_least_one: bool,
+    ) -> Result<Option<Slice<D::File>>, ReadError> {
+        self.undisturbed(|| {
+            let Some((view, first)) = self.locate(offset)? else { return Ok(None) };
+            if first.header.next_offset() > end || (first.header.size > max_bytes && !at_least_one) {
+                return Ok(None);
+            }
+            let until = self.whole_batches_until(&view, &first, end, max_bytes)?;
+            Ok(Some(Slice::new(view.file, first.position, (until - first.position) as usize)))
         })
     }
 
@@ -178,6 +198,54 @@ impl<D: Disk> LogReader<D> {
             offset = view.end;
         }
         Ok(None)
+    }
+
+    /// The position where a read ends that begins with `first`: where the batch of `end` begins, or an indexed one
+    /// that `max_bytes` reach.
+    fn whole_batches_until(
+        &self,
+        view: &View<D::File>,
+        first: &Found,
+        end: i64,
+        max_bytes: usize,
+    ) -> Result<u64, ReadError> {
+        let first_end = first.position + first.header.size as u64;
+        let reached = first_end.max(first.position.saturating_add(max_bytes as u64));
+        if view.end > end {
+            let before =
+                self.offset_entry(view, |entry| entry.relative_offset <= relative(end, view.base))?;
+            // Only near `end` it matters where exactly it is.
+            if before.is_none_or(|entry| u64::from(entry.position) < reached) {
+                let found = view.first_from(before, |header| header.next_offset() > end)?;
+                let until = found.map_or(view.bytes, |found| found.position);
+                if until <= reached {
+                    return Ok(until.max(first_end));
+                }
+            }
+        } else if view.bytes <= reached {
+            return Ok(view.bytes);
+        }
+        let last = self.offset_entry(view, |entry| u64::from(entry.position) <= reached)?;
+        Ok(last.map_or(first_end, |entry| first_end.max(entry.position.into())))
+    }
+
+    /// The last entry of the segment's index that is `wanted`, as all entries before it are.
+    fn offset_entry(
+        &self,
+        view: &View<D::File>,
+        wanted: impl Fn(&OffsetEntry) -> bool,
+    ) -> Result<Option<OffsetEntry>, ReadError> {
+        match &view.start {
+            Start::LookUp(sealed) => sealed.offsets.last_that(wanted).map_err(|error| view.io(error)),
+            Start::Known(_) => {
+                let state = self.shared.read();
+                // Sealed meanwhile: then as if there were no index.
+                if state.active.base != view.base {
+                    return Ok(None);
+                }
+                Ok(last_that(&state.active.offsets, wanted))
+            }
+        }
     }
 
     /// Repeats a look at the log that a cut came between: it may have seen bytes of both sides.
@@ -272,6 +340,15 @@ impl<F: DiskFile> View<F> {
             Start::Known(entry) => *entry,
             Start::LookUp(sealed) => sealed.offsets.floor(relative).map_err(|error| self.io(error))?,
         };
+        self.first_from(entry, wanted)
+    }
+
+    /// As `first`, from an index entry on, or from the segment's beginning.
+    fn first_from(
+        &self,
+        entry: Option<OffsetEntry>,
+        wanted: impl FnMut(&BatchHeader) -> bool,
+    ) -> Result<Option<Found>, ReadError> {
         if let Some(entry) = entry {
             let mut scan = Scan::new(&*self.file, u64::from(entry.position), self.bytes, LOOKUP_WINDOW);
             // An index is a hint: the batch it means may not be there.

@@ -73,6 +73,18 @@ impl DiskFile for RealFile {
         self.0.read_at(buffer, position)
     }
 
+    #[cfg(target_os = "linux")]
+    fn read_cached_at(&self, buffer: &mut [u8], position: u64) -> io::Result<Option<usize>> {
+        use rustix::io::{Errno, ReadWriteFlags, preadv2};
+        let mut buffers = [io::IoSliceMut::new(buffer)];
+        match preadv2(&self.0, &mut buffers, position, ReadWriteFlags::NOWAIT) {
+            Ok(read) => Ok(Some(read)),
+            // Some file systems cannot tell: for them every read may have to wait.
+            Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<()> {
         self.0.write_all_at(bytes, position)
     }

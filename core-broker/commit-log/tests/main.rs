@@ -12,6 +12,7 @@ mod log;
 mod max_timestamp;
 mod mem_disk;
 mod model;
+mod slice;
 mod snapshots;
 mod support;
 mod verify;

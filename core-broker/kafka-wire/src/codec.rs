@@ -7,7 +7,7 @@ use crate::api::{ApiKey, Request, Response};
 use crate::error_code::ErrorCode;
 use crate::field::Field;
 use crate::header::{RequestHeader, response_header_has_tags, skip_tagged_fields};
-use crate::primitives::{DecodeError, EncodeError, Problem, Reader, Writer};
+use crate::primitives::{DecodeError, EncodeError, Part, Problem, Reader, Writer, in_memory};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
@@ -60,7 +60,7 @@ pub fn encode_request(
     RequestHeader { api, version, correlation_id, client_id: client_id.map(str::to_owned) }
         .write(&mut writer)?;
     request.write(&mut writer)?;
-    writer.into_frame()
+    in_memory(writer.into_frame()?)
 }
 
 /// The answer to a request that came in `version`.
@@ -69,6 +69,15 @@ pub fn encode_response(
     version: i16,
     correlation_id: i32,
 ) -> Result<Vec<Bytes>, EncodeError> {
+    in_memory(encode_response_parts(response, version, correlation_id)?)
+}
+
+/// As [`encode_response`], for an answer whose records may be [elsewhere](crate::Records::elsewhere).
+pub fn encode_response_parts(
+    response: &Response,
+    version: i16,
+    correlation_id: i32,
+) -> Result<Vec<Part>, EncodeError> {
     let api = response.api();
     let mut writer = framed(api, version)?;
     correlation_id.write(&mut writer)?;

@@ -10,7 +10,7 @@ mod tests;
 use bytes::Bytes;
 
 use crate::field::Field;
-use crate::primitives::{DecodeError, EncodeError, Problem, Reader, Writer};
+use crate::primitives::{DecodeError, EncodeError, Problem, Reader, Writer, in_memory};
 use crate::table::message;
 
 /// The protocol type of groups whose members speak this.
@@ -88,5 +88,5 @@ fn write<T: Field>(version: i16, message: &T) -> Result<Bytes, EncodeError> {
     let mut writer = Writer::new(version, false);
     version.write(&mut writer)?;
     message.write(&mut writer)?;
-    Ok(writer.into_chunks().concat().into())
+    Ok(in_memory(writer.into_parts())?.concat().into())
 }

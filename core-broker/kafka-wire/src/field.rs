@@ -141,6 +141,7 @@ impl Field for Records {
         for chunk in self.chunks() {
             writer.put_shared(chunk);
         }
+        writer.put_elsewhere(self.bytes_elsewhere());
         Ok(())
     }
 }

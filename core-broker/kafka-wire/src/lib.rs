@@ -32,8 +32,10 @@ mod oracle;
 mod sample;
 
 pub use api::{ApiKey, Call, Request, Response};
-pub use codec::{RequestError, decode_request, decode_response, encode_request, encode_response};
+pub use codec::{
+    RequestError, decode_request, decode_response, encode_request, encode_response, encode_response_parts,
+};
 pub use error_code::ErrorCode;
 pub use header::RequestHeader;
-pub use primitives::{DecodeError, EncodeError};
+pub use primitives::{DecodeError, EncodeError, Part};
 pub use records::Records;

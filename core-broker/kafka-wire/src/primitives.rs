@@ -8,7 +8,7 @@ mod reader;
 mod writer;
 
 pub use reader::Reader;
-pub use writer::Writer;
+pub use writer::{Part, Writer, in_memory};
 
 /// What makes bytes no message. `field` is where it was noticed, such as `FetchRequest.topics`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,6 +67,8 @@ pub enum EncodeError {
     LongMessage(usize),
     #[error("version {0} is not supported")]
     UnsupportedVersion(i16),
+    #[error("records that are elsewhere, where all bytes are needed")]
+    RecordsElsewhere,
 }
 
 /// Longest string in either encoding, as in Kafka's own reader.

@@ -3,6 +3,7 @@
 use kafka_wire::ErrorCode;
 
 use crate::cluster::{ElectionError, PlanError, ReassignmentError};
+use crate::fetch_session::SessionError;
 use crate::groups::GroupError;
 use crate::replica::{AppendError, SequenceError};
 
@@ -28,6 +29,16 @@ impl From<GroupError> for ErrorCode {
             GroupError::OffsetMetadataTooLarge => ErrorCode::OffsetMetadataTooLarge,
             GroupError::CommitTooLarge => ErrorCode::InvalidCommitOffsetSize,
             GroupError::GroupTooLarge => ErrorCode::UnknownServerError,
+        }
+    }
+}
+
+impl From<SessionError> for ErrorCode {
+    fn from(error: SessionError) -> ErrorCode {
+        match error {
+            SessionError::NotFound => ErrorCode::FetchSessionIdNotFound,
+            SessionError::InvalidEpoch => ErrorCode::InvalidFetchSessionEpoch,
+            SessionError::TopicIdMismatch => ErrorCode::FetchSessionTopicIdError,
         }
     }
 }

@@ -4,6 +4,7 @@
 pub mod cluster;
 pub mod edge_session;
 mod errors;
+pub mod fetch_session;
 mod fields;
 pub mod groups;
 pub mod ids;

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use bytes::BytesMut;
 use kafka_wire::frame::{LENGTH_BYTES, take_frame};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncReadExt,
     net::{
         TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
@@ -18,7 +18,10 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::dispatch::{self, Answer};
+use super::{
+    dispatch::{self, Answer},
+    send::send,
+};
 use crate::broker::Shared;
 
 /// Requests of one connection that are under way; beyond it the next is not read, and TCP slows the client.
@@ -132,12 +135,10 @@ async fn share_of(shared: &Shared, length: u32) -> anyhow::Result<Option<OwnedSe
     Ok(Some(shared.request_memory.clone().acquire_many_owned(shares).await?))
 }
 
-async fn write(mut socket: OwnedWriteHalf, mut queue: mpsc::Receiver<Answer>) -> anyhow::Result<()> {
+async fn write(socket: OwnedWriteHalf, mut queue: mpsc::Receiver<Answer>) -> anyhow::Result<()> {
     while let Some(answer) = queue.recv().await {
-        let Some(chunks) = answer.await? else { continue };
-        for chunk in chunks {
-            socket.write_all(&chunk).await?;
-        }
+        let Some(pieces) = answer.await? else { continue };
+        send(&socket, pieces).await?;
     }
     Ok(())
 }

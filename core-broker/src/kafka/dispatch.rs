@@ -4,21 +4,24 @@ use std::{pin::Pin, sync::Arc};
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
+use commit_log::{RealFile, Slice};
 use kafka_wire::{
-    ApiKey, ErrorCode, Request, RequestError, RequestHeader, Response, decode_request, encode_response,
+    ApiKey, ErrorCode, Request, RequestError, RequestHeader, Response, decode_request, encode_response_parts,
 };
 
 use super::{
-    alter_configs, alter_partition_reassignments, api_versions, connection::Client, create_partitions,
-    create_topics, delete_records, delete_topics, describe_cluster, describe_configs, describe_log_dirs,
-    describe_producers, describe_topic_partitions, elect_leaders, fetch, groups, incremental_alter_configs,
-    init_producer_id, list_config_resources, list_offsets, list_partition_reassignments, metadata,
-    offset_for_leader_epoch, produce,
+    alter_configs, alter_partition_reassignments, api_versions,
+    connection::Client,
+    create_partitions, create_topics, delete_records, delete_topics, describe_cluster, describe_configs,
+    describe_log_dirs, describe_producers, describe_topic_partitions, elect_leaders, fetch, groups,
+    incremental_alter_configs, init_producer_id, list_config_resources, list_offsets,
+    list_partition_reassignments, metadata, offset_for_leader_epoch, produce,
+    send::{self, Piece},
 };
 use crate::broker::Shared;
 
-/// The bytes of an answer in as many pieces as they were read in; `None`: no answer (acks=0).
-pub type Answer = Pin<Box<dyn Future<Output = anyhow::Result<Option<Vec<Bytes>>>> + Send>>;
+/// `None`: no answer (acks=0).
+pub type Answer = Pin<Box<dyn Future<Output = anyhow::Result<Option<Vec<Piece>>>> + Send>>;
 
 /// Starts a request. An error closes the connection, as Kafka does with what it cannot read.
 pub async fn start(shared: &Arc<Shared>, client: &Client, frame: Bytes) -> anyhow::Result<Answer> {
@@ -27,8 +30,8 @@ pub async fn start(shared: &Arc<Shared>, client: &Client, frame: Bytes) -> anyho
         // KIP-511: a client that is newer than we are learns in version 0 what we speak.
         Err(RequestError::UnsupportedVersion { header }) if header.api == ApiKey::ApiVersions => {
             let response = Response::ApiVersions(api_versions::response(ErrorCode::UnsupportedVersion));
-            let chunks = encode_response(&response, 0, header.correlation_id)?;
-            return Ok(Box::pin(async move { Ok(Some(chunks)) }));
+            let answer = encode(&response, Vec::new(), 0, header.correlation_id)?;
+            return Ok(Box::pin(async move { Ok(answer) }));
         }
         Err(error) => return Err(error.into()),
     };
@@ -44,13 +47,18 @@ pub async fn start(shared: &Arc<Shared>, client: &Client, frame: Bytes) -> anyho
         let produced = produce::start(shared, version, request).await?;
         return Ok(Box::pin(async move {
             let Some(response) = produced.await? else { return Ok(None) };
-            encode(&Response::Produce(response), version, correlation_id)
+            encode(&Response::Produce(response), Vec::new(), version, correlation_id)
         }));
     }
     Ok(Box::pin(async move {
+        let mut records = Vec::new();
         let response = match request {
             Request::Produce(_) => bail!("a produce was started above"),
-            Request::Fetch(request) => Response::Fetch(fetch::handle(shared, version, request).await),
+            Request::Fetch(request) => {
+                let (response, slices) = fetch::handle(shared, &client.listener, version, request).await;
+                records = slices;
+                Response::Fetch(response)
+            }
             Request::ListOffsets(request) => {
                 Response::ListOffsets(list_offsets::handle(shared, version, request).await)
             }
@@ -144,11 +152,18 @@ pub async fn start(shared: &Arc<Shared>, client: &Client, frame: Bytes) -> anyho
                 Response::DescribeTopicPartitions(describe_topic_partitions::handle(&shared, &request))
             }
         };
-        encode(&response, version, correlation_id)
+        encode(&response, records, version, correlation_id)
     }))
 }
 
-fn encode(response: &Response, version: i16, correlation_id: i32) -> anyhow::Result<Option<Vec<Bytes>>> {
-    let chunks = encode_response(response, version, correlation_id);
-    chunks.map(Some).with_context(|| format!("cannot write {:?} in version {version}", response.api()))
+/// `records` are those that the response has elsewhere.
+fn encode(
+    response: &Response,
+    records: Vec<Slice<RealFile>>,
+    version: i16,
+    correlation_id: i32,
+) -> anyhow::Result<Option<Vec<Piece>>> {
+    let parts = encode_response_parts(response, version, correlation_id)
+        .with_context(|| format!("cannot write {:?} in version {version}", response.api()))?;
+    Ok(Some(send::pieces(parts, records)))
 }

@@ -29,6 +29,7 @@ mod listener;
 mod metadata;
 mod offset_for_leader_epoch;
 mod produce;
+mod send;
 
 pub use connection::SHARE_BYTES;
 pub use listener::{bind, serve};

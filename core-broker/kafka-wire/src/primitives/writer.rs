@@ -1,5 +1,5 @@
 //! Writes one message at one version. Large byte strings are not copied: the message comes out as
-//! a list of chunks, for a vectored write.
+//! a list of parts.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -12,10 +12,33 @@ const SHARE_FROM_BYTES: usize = 4096;
 
 type Result<T> = std::result::Result<T, EncodeError>;
 
+/// A piece of an encoded message, never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    Bytes(Bytes),
+    /// The place of [`Records::elsewhere`](crate::Records::elsewhere).
+    Elsewhere {
+        bytes: usize,
+    },
+}
+
+impl Part {
+    pub fn len(&self) -> usize {
+        match self {
+            Part::Bytes(bytes) => bytes.len(),
+            Part::Elsewhere { bytes } => *bytes,
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 pub struct Writer {
     own: BytesMut,
-    /// Byte strings to be put in, each with its place in `own`, in order.
-    shared: Vec<(usize, Bytes)>,
+    /// What is to be put in, each with its place in `own`, in order.
+    shared: Vec<(usize, Part)>,
     /// A tagged field is written after its size, and that needs all its bytes in `own`.
     in_tagged_field: bool,
     version: i16,
@@ -38,30 +61,30 @@ impl Writer {
         writer
     }
 
-    /// The chunks of a writer made by [`Writer::framed`], the size filled in.
-    pub fn into_frame(mut self) -> Result<Vec<Bytes>> {
+    /// The parts of a writer made by [`Writer::framed`], the size filled in.
+    pub fn into_frame(mut self) -> Result<Vec<Part>> {
         let size = self.len() - LENGTH_BYTES;
         let prefix = i32::try_from(size).map_err(|_| EncodeError::LongMessage(size))?;
         self.own[..LENGTH_BYTES].copy_from_slice(&prefix.to_be_bytes());
-        Ok(self.into_chunks())
+        Ok(self.into_parts())
     }
 
-    /// Everything written, in order; the large byte strings are chunks of their own.
-    pub fn into_chunks(self) -> Vec<Bytes> {
+    /// Everything written, in order; the large byte strings are parts of their own.
+    pub fn into_parts(self) -> Vec<Part> {
         let mut own = self.own.freeze();
-        let mut chunks = Vec::with_capacity(1 + 2 * self.shared.len());
+        let mut parts = Vec::with_capacity(1 + 2 * self.shared.len());
         let mut written = 0;
-        for (place, bytes) in self.shared {
+        for (place, part) in self.shared {
             let before = own.split_to(place - written);
             written = place;
-            chunks.extend([before, bytes].into_iter().filter(|chunk| !chunk.is_empty()));
+            parts.extend([Part::Bytes(before), part].into_iter().filter(|part| !part.is_empty()));
         }
-        chunks.extend(Some(own).filter(|chunk| !chunk.is_empty()));
-        chunks
+        parts.extend(Some(Part::Bytes(own)).filter(|part| !part.is_empty()));
+        parts
     }
 
     pub fn len(&self) -> usize {
-        self.own.len() + self.shared.iter().map(|(_, bytes)| bytes.len()).sum::<usize>()
+        self.own.len() + self.shared.iter().map(|(_, part)| part.len()).sum::<usize>()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -76,7 +99,15 @@ impl Writer {
         if bytes.len() < SHARE_FROM_BYTES || self.in_tagged_field {
             self.put(bytes);
         } else {
-            self.shared.push((self.own.len(), bytes.clone()));
+            self.shared.push((self.own.len(), Part::Bytes(bytes.clone())));
+        }
+    }
+
+    /// Nothing that may stand elsewhere is tagged.
+    pub fn put_elsewhere(&mut self, bytes: usize) {
+        assert!(bytes == 0 || !self.in_tagged_field, "a tagged field holds all its bytes");
+        if bytes > 0 {
+            self.shared.push((self.own.len(), Part::Elsewhere { bytes }));
         }
     }
 
@@ -145,6 +176,15 @@ impl Writer {
     }
 }
 
+/// The parts of a message that has nothing elsewhere.
+pub fn in_memory(parts: Vec<Part>) -> Result<Vec<Bytes>> {
+    let bytes = parts.into_iter().map(|part| match part {
+        Part::Bytes(bytes) => Ok(bytes),
+        Part::Elsewhere { .. } => Err(EncodeError::RecordsElsewhere),
+    });
+    bytes.collect()
+}
+
 fn checked_len(text: Option<&str>) -> Result<Option<u16>> {
     match text.map(str::len) {
         Some(len) if len > MAX_STRING_BYTES => Err(EncodeError::LongString(len)),
@@ -169,6 +209,19 @@ mod tests {
         writer.put_shared(&large);
         let expected = [&large[..], b"\x01\x80\x20", &large, &large].concat();
         assert_eq!(writer.len(), expected.len());
-        assert_eq!(writer.into_chunks().concat(), expected);
+        assert_eq!(in_memory(writer.into_parts()).unwrap().concat(), expected);
+    }
+
+    #[test]
+    fn records_that_are_elsewhere_leave_their_place_and_count_in_the_length() {
+        let mut writer = Writer::framed(0, true);
+        writer.put(b"before");
+        writer.put_elsewhere(5000);
+        writer.put(b"after");
+        let before = Part::Bytes(Bytes::from_static(b"\0\0\x13\x93before"));
+        let parts = vec![before, Part::Elsewhere { bytes: 5000 }, Part::Bytes(Bytes::from_static(b"after"))];
+        let frame = writer.into_frame().unwrap();
+        assert_eq!(frame, parts);
+        assert_eq!(in_memory(frame), Err(EncodeError::RecordsElsewhere));
     }
 }

@@ -1,0 +1,141 @@
+//! An answer on its way out. Records leave their files here, a piece at a time and only when the socket takes
+//! it: a client that reads slowly, or never, holds no memory.
+
+use std::{cell::RefCell, collections::VecDeque, io};
+
+use bytes::{Buf, Bytes};
+use commit_log::{RealFile, Slice};
+use kafka_wire::Part;
+use tokio::net::tcp::OwnedWriteHalf;
+
+use crate::partition::blocking;
+
+/// What is offered to the socket at a time; a piece this size stays in the processor's cache between the file
+/// and the socket.
+const MOST_BYTES: usize = 256 << 10;
+
+/// A socket with little room is offered little: what it does not take was read in vain.
+const LEAST_BYTES: usize = 16 << 10;
+
+/// A piece of an answer.
+pub enum Piece {
+    Bytes(Bytes),
+    File(Slice<RealFile>),
+}
+
+/// The parts of an encoded answer with its records, which are elsewhere, put in their places.
+pub fn pieces(parts: Vec<Part>, records: impl IntoIterator<Item = Slice<RealFile>>) -> Vec<Piece> {
+    let mut records = records.into_iter();
+    let piece = |part| match part {
+        Part::Bytes(bytes) => Piece::Bytes(bytes),
+        Part::Elsewhere { bytes } => {
+            let slice = records.next().expect("an answer has as many slices as places for them");
+            assert_eq!(slice.len(), bytes, "each slice fits its place");
+            Piece::File(slice)
+        }
+    };
+    parts.into_iter().map(piece).collect()
+}
+
+pub async fn send(socket: &OwnedWriteHalf, pieces: Vec<Piece>) -> io::Result<()> {
+    let mut queue = Queue(pieces.into());
+    let mut room = MOST_BYTES;
+    while !queue.0.is_empty() {
+        socket.writable().await?;
+        match BUFFER.with_borrow_mut(|buffer| offer(socket, &queue, &mut buffer[..room]))? {
+            Offered::Taken { bytes, all } => {
+                queue.advance(bytes);
+                room = if all { room * 2 } else { bytes * 2 }.clamp(LEAST_BYTES, MOST_BYTES);
+            }
+            Offered::Nothing => {}
+            Offered::NotInMemory => queue.read_first(room).await?,
+        }
+    }
+    Ok(())
+}
+
+thread_local! {
+    /// Held only between a file and a socket, never while something is waited for.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; MOST_BYTES]);
+}
+
+enum Offered {
+    Taken { bytes: usize, all: bool },
+    Nothing,
+    NotInMemory,
+}
+
+fn offer(socket: &OwnedWriteHalf, queue: &Queue, buffer: &mut [u8]) -> io::Result<Offered> {
+    let filled = queue.fill(buffer)?;
+    if filled == 0 {
+        return Ok(Offered::NotInMemory);
+    }
+    match socket.try_write(&buffer[..filled]) {
+        Ok(bytes) => Ok(Offered::Taken { bytes, all: bytes == filled }),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Offered::Nothing),
+        Err(error) => Err(error),
+    }
+}
+
+/// What is still to be sent; no piece is empty.
+struct Queue(VecDeque<Piece>);
+
+impl Queue {
+    /// The beginning of the queue, as far as it fits and is in memory.
+    fn fill(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        for piece in &self.0 {
+            let room = &mut buffer[filled..];
+            let (copied, len) = match piece {
+                Piece::Bytes(bytes) => {
+                    let copied = bytes.len().min(room.len());
+                    room[..copied].copy_from_slice(&bytes[..copied]);
+                    (copied, bytes.len())
+                }
+                Piece::File(slice) => (slice.read_cached(room)?.unwrap_or(0), slice.len()),
+            };
+            filled += copied;
+            if copied < len {
+                break;
+            }
+        }
+        Ok(filled)
+    }
+
+    fn advance(&mut self, mut bytes: usize) {
+        while let Some(piece) = self.0.front_mut() {
+            let len = match piece {
+                Piece::Bytes(bytes) => bytes.len(),
+                Piece::File(slice) => slice.len(),
+            };
+            if bytes < len {
+                match piece {
+                    Piece::Bytes(piece) => piece.advance(bytes),
+                    Piece::File(slice) => slice.advance(bytes),
+                }
+                return;
+            }
+            bytes -= len;
+            self.0.pop_front();
+        }
+    }
+
+    /// Brings the first bytes of a file into memory.
+    async fn read_first(&mut self, most: usize) -> io::Result<()> {
+        let Some(Piece::File(slice)) = self.0.front_mut() else { return Ok(()) };
+        let from = slice.clone();
+        let bytes = blocking(move || {
+            let mut bytes = vec![0; most.min(from.len())];
+            let read = from.read(&mut bytes)?;
+            bytes.truncate(read);
+            io::Result::Ok(bytes)
+        })
+        .await?;
+        slice.advance(bytes.len());
+        if slice.is_empty() {
+            self.0.pop_front();
+        }
+        self.0.push_front(Piece::Bytes(bytes.into()));
+        Ok(())
+    }
+}
