@@ -24,8 +24,10 @@ enum Command {
     Topics(cli::Words),
     /// Print where the logs of partitions begin and end (kafka-get-offsets)
     GetOffsets(cli::Words),
-    /// Print the records of a topic
-    Consume(cli::Consume),
+    /// Write lines of standard input to a topic (kafka-console-producer)
+    Produce(cli::Words),
+    /// Print the records of a topic (kafka-console-consumer)
+    Consume(cli::Words),
 }
 
 fn main() -> ExitCode {
@@ -37,7 +39,8 @@ fn main() -> ExitCode {
         Command::CheckConfig(flags) => service::exit("core-broker", config::check(flags)),
         Command::Topics(words) => cli::TOPICS.run(words),
         Command::GetOffsets(words) => cli::GET_OFFSETS.run(words),
-        Command::Consume(args) => service::exit("core-broker", cli::consume(args)),
+        Command::Produce(words) => cli::PRODUCE.run(words),
+        Command::Consume(words) => cli::CONSUME.run(words),
     }
 }
 

@@ -2,23 +2,28 @@
 //! its output, its exit codes. Called through a link named after the tool (`kafka-topics`, `kafka-topics.sh`)
 //! it is that tool; as `core-broker topics` it also knows a default broker.
 
-mod client;
+mod client_properties;
 mod cluster;
 mod connection;
 mod consume;
 mod failure;
 mod get_offsets;
+mod interrupt;
+mod librdkafka;
 mod options;
+mod output;
+mod produce;
 mod properties;
 mod topic_filter;
 mod topics;
 
 use std::{path::Path, process::ExitCode};
 
-pub use consume::{Consume, consume};
+pub use consume::CONSUME;
 use failure::{Exception, Failure};
 pub use get_offsets::GET_OFFSETS;
 use options::{Options, Spec};
+pub use produce::PRODUCE;
 pub use topics::TOPICS;
 
 /// The version of Apache Kafka whose tools these follow.
@@ -38,7 +43,7 @@ pub struct Tool {
 }
 
 /// Those that links lead to.
-const LINKS: [&Tool; 2] = [&TOPICS, &GET_OFFSETS];
+const LINKS: [&Tool; 4] = [&TOPICS, &GET_OFFSETS, &PRODUCE, &CONSUME];
 
 /// The words of a subcommand, which the tool reads itself.
 #[derive(Debug, clap::Args)]

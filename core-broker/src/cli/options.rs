@@ -14,15 +14,28 @@ pub struct Spec {
     pub name: &'static str,
     /// What the value is called in the usage; none for a switch.
     value: Option<&'static str>,
+    /// The value may be left out.
+    optional: bool,
+    /// Empty for what is understood but not advertised.
     about: &'static str,
 }
 
 pub const fn switch(name: &'static str, about: &'static str) -> Spec {
-    Spec { name, value: None, about }
+    Spec { name, value: None, optional: false, about }
 }
 
 pub const fn value(name: &'static str, value: &'static str, about: &'static str) -> Spec {
-    Spec { name, value: Some(value), about }
+    Spec { name, value: Some(value), optional: false, about }
+}
+
+/// Takes the next word unless that is an option.
+pub const fn optional(name: &'static str, value: &'static str, about: &'static str) -> Spec {
+    Spec { name, value: Some(value), optional: true, about }
+}
+
+/// With a value, and missing in the usage: an old name, or a word of our own.
+pub const fn hidden(name: &'static str) -> Spec {
+    value(name, "value", "")
 }
 
 /// Every tool has them.
@@ -38,7 +51,7 @@ pub struct Options {
 impl Options {
     pub fn parse(specs: &'static [Spec], words: &[String]) -> Result<Self, Exception> {
         let mut options = Self { given: BTreeMap::new() };
-        let mut words = words.iter();
+        let mut words = words.iter().peekable();
         while let Some(word) = words.next() {
             let Some(option) = word.strip_prefix("--").or_else(|| word.strip_prefix('-')) else { continue };
             if option.is_empty() {
@@ -56,8 +69,10 @@ impl Options {
             if spec.value.is_some() {
                 // As there: `--name=` takes the next word too.
                 let value = attached.filter(|value| !value.is_empty()).map(str::to_owned);
-                match value.or_else(|| words.next().cloned()) {
+                let next = || words.next_if(|word| !spec.optional || !word.starts_with('-')).cloned();
+                match value.or_else(next) {
                     Some(value) => values.push(value),
+                    None if spec.optional => {}
                     None => {
                         let said = format!("Option {name} requires an argument");
                         return Err(joptsimple("OptionMissingRequiredArgument", said));
@@ -119,12 +134,14 @@ fn joptsimple(kind: &str, message: String) -> Exception {
 /// One option a line, where Apache Kafka's tools take several.
 pub fn usage(specs: &[Spec]) -> String {
     let left = |spec: &Spec| match spec.value {
+        Some(value) if spec.optional => format!("--{} [{value}]", spec.name),
         Some(value) => format!("--{} <{value}>", spec.name),
         None => format!("--{}", spec.name),
     };
-    let width = specs.iter().map(|spec| left(spec).len()).max().unwrap_or_default().max("Option".len());
+    let listed = || specs.iter().filter(|spec| !spec.about.is_empty());
+    let width = listed().map(|spec| left(spec).len()).max().unwrap_or_default().max("Option".len());
     let mut usage = format!("{:width$}  Description\n{:width$}  -----------\n", "Option", "------");
-    for spec in specs {
+    for spec in listed() {
         // Into a string, which does not fail.
         let _ = writeln!(usage, "{:width$}  {}", left(spec), spec.about);
     }

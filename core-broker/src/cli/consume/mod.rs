@@ -1,0 +1,184 @@
+//! `kafka-console-consumer`: prints the records of topics.
+
+mod deserializer;
+mod formatter;
+mod words;
+
+use std::{
+    io::{BufWriter, Write, stdout},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use super::{
+    Tool,
+    failure::{Exception, Failure},
+    interrupt::Interrupt,
+    librdkafka::Consumer,
+    options::{HELP, Spec, VERSION, hidden, switch, value},
+    output::{log, remark, say},
+};
+use formatter::Unprintable;
+use words::{Plan, Source};
+
+pub const CONSUME: Tool = Tool {
+    link: "kafka-console-consumer",
+    about: "This tool helps to read data from Kafka topics and outputs it to standard output.",
+    options: OPTIONS,
+    run,
+};
+
+const OPTIONS: &[Spec] = &[
+    value("bootstrap-server", "HOST:PORT,...", "REQUIRED: the brokers to begin with"),
+    value("command-config", "file", "A properties file for the consumer"),
+    value("command-property", "key=value", "A property of the consumer; goes before the file"),
+    hidden("consumer-property"),
+    hidden("consumer.config"),
+    switch("enable-systest-events", "Say shutdown_complete at the end"),
+    value("formatter", "class", "Default: ...consumer.DefaultMessageFormatter"),
+    value("formatter-config", "file", "A properties file for the formatter"),
+    value("formatter-property", "key=value", "print.key=true, key.separator=:, print.offset=true ..."),
+    hidden("property"),
+    switch("from-beginning", "Without a committed offset: begin with the oldest record"),
+    value("group", "group", "The consumer group to read in; default: one of its own"),
+    HELP,
+    value("include", "regex", "Read the topics that it matches"),
+    value("isolation-level", "level", "read_uncommitted (default) or read_committed"),
+    value("key-deserializer", "class", "What keys are, such as ...LongDeserializer"),
+    value("max-messages", "n", "Exit after so many"),
+    value("offset", "offset", "Where in --partition: a number, earliest, latest (default)"),
+    value("partition", "n", "Read this partition alone, without a group"),
+    switch("print-key", ""),
+    switch("skip-message-on-error", "Pass over a record that cannot be printed"),
+    value("timeout-ms", "ms", "Exit when nothing has come for so long"),
+    value("topic", "topic", "The topic to read"),
+    value("value-deserializer", "class", "What values are"),
+    VERSION,
+    hidden("whitelist"),
+];
+
+const CLASS: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
+
+/// As long as Kafka's clients try to reach a broker.
+const REACH: Duration = Duration::from_secs(60);
+
+/// So soon an interrupt is seen.
+const SLICE: Duration = Duration::from_millis(100);
+
+fn run(tool: &Tool, words: &[String]) -> ExitCode {
+    let plan = match words::read(tool, words) {
+        Ok(plan) => plan,
+        Err(failure) => return tool.end(Err(failure), |exception| remark(&exception.message)),
+    };
+    let interrupt = match Interrupt::watch(|_| {}) {
+        Ok(interrupt) => interrupt,
+        Err(error) => return tool.end(Err(error.into()), fail),
+    };
+    let result = consume(&plan, &interrupt);
+    if plan.announces_shutdown {
+        say("shutdown_complete");
+    }
+    let code = tool.end(result, fail);
+    interrupt.code().map_or(code, ExitCode::from)
+}
+
+fn fail(exception: Exception) {
+    log("ERROR", "Unknown error when running consumer: ", CLASS);
+    remark(exception);
+}
+
+fn consume(plan: &Plan, interrupt: &Interrupt) -> Result<(), Failure> {
+    let consumer = Consumer::new(&plan.client, plan.formatter.prints_headers())?;
+    reach(&consumer, plan, interrupt)?;
+    match &plan.source {
+        Source::Topic(topic) => consumer.subscribe(topic)?,
+        Source::Matching(expression) => consumer.subscribe_matching(expression)?,
+        Source::Partition(topic, partition, start) => consumer.assign(topic, *partition, *start)?,
+    }
+    let mut printed = 0;
+    let result = print_all(&consumer, plan, interrupt, &mut printed);
+    // A group hears that this member leaves, and how far it read.
+    drop(consumer);
+    remark(format_args!("Processed a total of {printed} messages"));
+    result
+}
+
+/// A broker that is away at the start may be about to come; one that never does is said clearly.
+fn reach(consumer: &Consumer, plan: &Plan, interrupt: &Interrupt) -> Result<(), Failure> {
+    let wait = plan.timeout.unwrap_or(REACH).min(REACH);
+    let begun = Instant::now();
+    let mut is_said = false;
+    while !consumer.is_connected(plan.source.topic()) && interrupt.code().is_none() {
+        if begun.elapsed() >= wait {
+            let said = format!("no broker answered at {} within {} ms", plan.bootstrap, wait.as_millis());
+            return Err(Exception::new("org.apache.kafka.common.errors.TimeoutException", said).into());
+        }
+        if !std::mem::replace(&mut is_said, true) {
+            log("WARN", format_args!("no broker answers at {} yet", plan.bootstrap), CLASS);
+        }
+    }
+    Ok(())
+}
+
+fn print_all(
+    consumer: &Consumer,
+    plan: &Plan,
+    interrupt: &Interrupt,
+    printed: &mut u64,
+) -> Result<(), Failure> {
+    let mut out = BufWriter::with_capacity(64 << 10, stdout().lock());
+    let mut idle_since = Instant::now();
+    while plan.max_messages.is_none_or(|most| *printed < most) && interrupt.code().is_none() {
+        let mut polled = consumer.poll(Duration::ZERO, |record| plan.formatter.write(record, &mut out));
+        if matches!(polled, Ok(None)) {
+            // Nothing is ready: what was printed is for whoever waits for it.
+            if out.flush().is_err() {
+                return closed();
+            }
+            polled = consumer.poll(SLICE, |record| plan.formatter.write(record, &mut out));
+        }
+        match polled {
+            Ok(Some(written)) => {
+                *printed += 1;
+                idle_since = Instant::now();
+                match written {
+                    Ok(()) => {}
+                    Err(Unprintable::Closed) => return closed(),
+                    Err(Unprintable::Record(exception)) if plan.skips_errors => {
+                        log("ERROR", "Error processing message, skipping this message: ", CLASS);
+                        remark(exception);
+                    }
+                    Err(Unprintable::Record(exception)) => {
+                        // What was printed before stays printed.
+                        let _ = out.flush();
+                        return Err(exception.into());
+                    }
+                }
+            }
+            Ok(None) if plan.timeout.is_none_or(|timeout| idle_since.elapsed() <= timeout) => {}
+            Ok(None) => {
+                give_up("org.apache.kafka.common.errors.TimeoutException: null");
+                break;
+            }
+            Err(exception) => {
+                give_up(&exception.to_string());
+                break;
+            }
+        }
+    }
+    match out.flush() {
+        Ok(()) => Ok(()),
+        Err(_) => closed(),
+    }
+}
+
+fn give_up(why: &str) {
+    log("ERROR", "Error processing message, terminating consumer process: ", CLASS);
+    remark(why);
+}
+
+/// No failure: `| head` has seen enough.
+fn closed() -> Result<(), Failure> {
+    remark("Unable to write to standard out, closing consumer.");
+    Ok(())
+}
