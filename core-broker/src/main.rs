@@ -22,12 +22,18 @@ enum Command {
     CheckConfig(config::Flags),
     /// Create, alter, list, describe and delete topics (kafka-topics)
     Topics(cli::Words),
+    /// Show and change configs of topics and brokers (kafka-configs)
+    Configs(cli::Words),
+    /// Delete the oldest records of partitions (kafka-delete-records)
+    DeleteRecords(cli::Words),
     /// Print where the logs of partitions begin and end (kafka-get-offsets)
     GetOffsets(cli::Words),
     /// Write lines of standard input to a topic (kafka-console-producer)
     Produce(cli::Words),
     /// Print the records of a topic (kafka-console-consumer)
     Consume(cli::Words),
+    /// Print what lies in which log directory (kafka-log-dirs)
+    LogDirs(cli::Words),
 }
 
 fn main() -> ExitCode {
@@ -38,9 +44,12 @@ fn main() -> ExitCode {
         Command::Run(flags) => service::exit("core-broker", run(flags)),
         Command::CheckConfig(flags) => service::exit("core-broker", config::check(flags)),
         Command::Topics(words) => cli::TOPICS.run(words),
+        Command::Configs(words) => cli::CONFIGS.run(words),
+        Command::DeleteRecords(words) => cli::DELETE_RECORDS.run(words),
         Command::GetOffsets(words) => cli::GET_OFFSETS.run(words),
         Command::Produce(words) => cli::PRODUCE.run(words),
         Command::Consume(words) => cli::CONSUME.run(words),
+        Command::LogDirs(words) => cli::LOG_DIRS.run(words),
     }
 }
 

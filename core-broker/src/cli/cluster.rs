@@ -72,6 +72,17 @@ impl Cluster {
         self.connections.get_mut(&id).with_context(|| format!("broker {id} is not connected"))
     }
 
+    /// Whoever keeps the configs called `name`: a broker its own, any of them the rest.
+    pub fn of_resource(&mut self, of_a_broker: bool, name: &str) -> Result<&mut Connection> {
+        match name.parse() {
+            Ok(id) if of_a_broker => {
+                self.brokers()?;
+                self.broker(id)
+            }
+            _ => Ok(self.any()),
+        }
+    }
+
     /// `None` asks for all topics. Never creates one.
     pub fn metadata(&mut self, topics: Option<Vec<String>>) -> Result<MetadataResponse> {
         let topics = topics.map(|names| {

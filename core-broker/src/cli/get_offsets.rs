@@ -16,7 +16,7 @@ use super::{
     cluster::Cluster,
     failure::{Exception, Failure, accepted},
     options::{HELP, Options, Spec, VERSION, switch, value},
-    topic_filter::{TopicFilter, is_internal},
+    topic_filter::TopicFilter,
 };
 
 pub const GET_OFFSETS: Tool = Tool {
@@ -188,10 +188,10 @@ type ByLeader = BTreeMap<Option<i32>, Vec<(String, i32)>>;
 fn partitions(cluster: &mut Cluster, rules: &[Rule], exclude_internal: bool) -> Result<ByLeader, Failure> {
     let mut chosen = ByLeader::new();
     for topic in cluster.metadata(None)?.topics {
-        let name = topic.name.unwrap_or_default();
-        if exclude_internal && is_internal(&name) {
+        if exclude_internal && topic.is_internal {
             continue;
         }
+        let name = topic.name.unwrap_or_default();
         accepted(topic.error_code, None)?;
         for partition in topic.partitions {
             let index = partition.partition_index;

@@ -4,12 +4,15 @@
 
 mod client_properties;
 mod cluster;
+mod configs;
 mod connection;
 mod consume;
+mod delete_records;
 mod failure;
 mod get_offsets;
 mod interrupt;
 mod librdkafka;
+mod log_dirs;
 mod options;
 mod output;
 mod produce;
@@ -19,9 +22,12 @@ mod topics;
 
 use std::{path::Path, process::ExitCode};
 
+pub use configs::CONFIGS;
 pub use consume::CONSUME;
+pub use delete_records::DELETE_RECORDS;
 use failure::{Exception, Failure};
 pub use get_offsets::GET_OFFSETS;
+pub use log_dirs::LOG_DIRS;
 use options::{Options, Spec};
 pub use produce::PRODUCE;
 pub use topics::TOPICS;
@@ -43,7 +49,7 @@ pub struct Tool {
 }
 
 /// Those that links lead to.
-const LINKS: [&Tool; 4] = [&TOPICS, &GET_OFFSETS, &PRODUCE, &CONSUME];
+const LINKS: [&Tool; 7] = [&TOPICS, &CONFIGS, &DELETE_RECORDS, &GET_OFFSETS, &LOG_DIRS, &PRODUCE, &CONSUME];
 
 /// The words of a subcommand, which the tool reads itself.
 #[derive(Debug, clap::Args)]
@@ -67,9 +73,9 @@ impl Tool {
     /// broker may be left out.
     pub fn run(&self, Words { words }: Words) -> ExitCode {
         if words.iter().any(|word| word == "--help" || word == "-h") {
-            println!("{}\n", self.about);
+            println!("As {} of Apache Kafka {FOLLOWS}\n", self.link);
             println!("{}", options::usage(self.options));
-            println!("As {} of Apache Kafka {FOLLOWS}; here --bootstrap-server may be left out", self.link);
+            println!("Here --bootstrap-server may be left out:");
             println!("[env: LONGHAUL_BOOTSTRAP] [default: {DEFAULT_BROKER}]");
             return ExitCode::SUCCESS;
         }

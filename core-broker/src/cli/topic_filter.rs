@@ -4,13 +4,6 @@ use regex_lite::Regex;
 
 use super::failure::Exception;
 
-/// The topics that a broker keeps for itself.
-const INTERNAL: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
-
-pub fn is_internal(topic: &str) -> bool {
-    INTERNAL.contains(&topic)
-}
-
 /// One or more expressions with commas between them; a topic is chosen when one matches its whole name.
 #[derive(Debug)]
 pub struct TopicFilter(Regex);

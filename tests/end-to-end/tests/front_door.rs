@@ -10,12 +10,15 @@ fn every_help_fits_a_screen_and_names_its_defaults() {
     const LINES: usize = 40;
     const COLUMNS: usize = 100;
     // The command, and a default it has to name.
-    let table: [(&str, &[&str], &str); 13] = [
+    let table: [(&str, &[&str], &str); 16] = [
         ("core-broker", &[], ""),
         ("core-broker", &["run"], "[default: localhost:9092]"),
         ("core-broker", &["topics"], "127.0.0.1:9092]"),
         ("core-broker", &["consume"], "127.0.0.1:9092]"),
         ("core-broker", &["get-offsets"], "127.0.0.1:9092]"),
+        ("core-broker", &["configs"], "127.0.0.1:9092]"),
+        ("core-broker", &["delete-records"], "127.0.0.1:9092]"),
+        ("core-broker", &["log-dirs"], "127.0.0.1:9092]"),
         ("edge-agent", &[], ""),
         ("edge-agent", &["run"], "[default: 127.0.0.1:1883]"),
         ("stream-apps", &[], ""),

@@ -14,7 +14,7 @@ use super::{
     cluster::Cluster,
     failure::{Exception, Failure, accepted},
     options::{HELP, Options, Spec, VERSION, switch, value},
-    topic_filter::{TopicFilter, is_internal},
+    topic_filter::TopicFilter,
 };
 
 pub const TOPICS: Tool = Tool {
@@ -91,11 +91,10 @@ fn chosen(cluster: &mut Cluster, options: &Options) -> Result<Vec<String>, Failu
     let filter = options.value("topic")?.map(TopicFilter::new).transpose()?;
     let answer = cluster.metadata(None)?;
     accepted(answer.error_code, None)?;
-    let names = answer.topics.into_iter().filter_map(|topic| topic.name);
-    let mut names: Vec<_> = names
-        .filter(|name| !(exclude_internal && is_internal(name)))
-        .filter(|name| filter.as_ref().is_none_or(|filter| filter.chooses(name)))
-        .collect();
+    let topics = answer.topics.into_iter().filter(|topic| !(exclude_internal && topic.is_internal));
+    let names = topics.filter_map(|topic| topic.name);
+    let mut names: Vec<_> =
+        names.filter(|name| filter.as_ref().is_none_or(|filter| filter.chooses(name))).collect();
     names.sort_unstable();
     Ok(names)
 }

@@ -1,0 +1,197 @@
+//! `kafka-delete-records`: moves the beginning of logs forward.
+
+use std::{collections::BTreeMap, process::ExitCode};
+
+use kafka_wire::{
+    ErrorCode,
+    messages::delete_records::{DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic},
+};
+use serde_json::Value;
+
+use super::{
+    Tool,
+    cluster::Cluster,
+    failure::{Exception, Failure},
+    options::{HELP, Spec, VERSION, value},
+};
+
+pub const DELETE_RECORDS: Tool = Tool {
+    link: "kafka-delete-records",
+    about: "This tool helps to delete records of the given partitions down to the specified offset.",
+    options: OPTIONS,
+    run,
+};
+
+const OPTIONS: &[Spec] = &[
+    value("bootstrap-server", "HOST:PORT,...", "REQUIRED: the brokers to begin with"),
+    value("command-config", "file", "A properties file for the client"),
+    HELP,
+    value("offset-json-file", "file", "REQUIRED: the first offset that stays of each partition"),
+    VERSION,
+];
+
+const TIMEOUT_MS: i32 = 60_000;
+
+type Partition = (String, i32);
+
+fn run(tool: &Tool, words: &[String]) -> ExitCode {
+    tool.end(delete(tool, words), |exception| eprintln!("{}\n{exception}", exception.message))
+}
+
+fn delete(tool: &Tool, words: &[String]) -> Result<(), Failure> {
+    let options = tool.parse(words)?;
+    options.require(&["bootstrap-server", "offset-json-file"])?;
+    let path = options.value("offset-json-file")?.unwrap_or_default();
+    let text = std::fs::read_to_string(path)
+        .map_err(|_| Exception::new("java.io.IOException", format!("Unable to read file {path}")))?;
+    let offsets = offsets(&text)?;
+    let mut cluster = Cluster::connect(&options, "adminclient-1")?;
+    println!("Executing records delete operation");
+    let results = ask(&mut cluster, offsets)?;
+    println!("Records delete operation completed:");
+    for ((topic, index), result) in results {
+        match result {
+            Ok(low_watermark) => println!("partition: {topic}-{index}\tlow_watermark: {low_watermark}"),
+            Err(exception) => println!("partition: {topic}-{index}\terror: {exception}"),
+        }
+    }
+    Ok(())
+}
+
+fn ask(
+    cluster: &mut Cluster,
+    offsets: BTreeMap<Partition, i64>,
+) -> Result<BTreeMap<Partition, Result<i64, Exception>>, Failure> {
+    let leaders = leaders(cluster, &offsets)?;
+    let mut results = BTreeMap::new();
+    let mut by_leader: BTreeMap<i32, BTreeMap<String, Vec<DeleteRecordsPartition>>> = BTreeMap::new();
+    for ((topic, partition_index), offset) in offsets {
+        match leaders.get(&(topic.clone(), partition_index)) {
+            Some(leader) => {
+                let topics = by_leader.entry(*leader).or_default();
+                topics.entry(topic).or_default().push(DeleteRecordsPartition { partition_index, offset });
+            }
+            None => {
+                let missing = Exception::of(ErrorCode::UnknownTopicOrPartition, None);
+                results.insert((topic, partition_index), Err(missing));
+            }
+        }
+    }
+    for (leader, topics) in by_leader {
+        let topics = topics.into_iter().map(|(name, partitions)| DeleteRecordsTopic { name, partitions });
+        let request = DeleteRecordsRequest { topics: topics.collect(), timeout_ms: TIMEOUT_MS };
+        for topic in cluster.broker(leader)?.call(request)?.topics {
+            for partition in topic.partitions {
+                let result = match partition.error_code {
+                    ErrorCode::None => Ok(partition.low_watermark),
+                    error => Err(Exception::of(error, None)),
+                };
+                results.insert((topic.name.clone(), partition.partition_index), result);
+            }
+        }
+    }
+    Ok(results)
+}
+
+fn leaders(
+    cluster: &mut Cluster,
+    offsets: &BTreeMap<Partition, i64>,
+) -> Result<BTreeMap<Partition, i32>, Failure> {
+    let mut topics: Vec<_> = offsets.keys().map(|(topic, _)| topic.clone()).collect();
+    topics.dedup();
+    let mut leaders = BTreeMap::new();
+    for topic in cluster.metadata(Some(topics))?.topics {
+        let name = topic.name.unwrap_or_default();
+        for partition in topic.partitions.into_iter().filter(|partition| partition.leader_id >= 0) {
+            leaders.insert((name.clone(), partition.partition_index), partition.leader_id);
+        }
+    }
+    Ok(leaders)
+}
+
+/// `{"partitions": [{"topic": "foo", "partition": 1, "offset": 1}], "version": 1}`
+fn offsets(text: &str) -> Result<BTreeMap<Partition, i64>, Failure> {
+    let json: Value =
+        serde_json::from_str(text).map_err(|_| operation("The input string is not a valid JSON"))?;
+    let version = json.get("version").map_or(Ok(1), |version| integer(version, "Integer"))?;
+    if version != 1 {
+        return Err(operation(&format!("Not supported version field value {version}")));
+    }
+    let partitions = json.get("partitions").ok_or_else(|| operation("Missing partitions field"))?;
+    let list = partitions
+        .as_array()
+        .ok_or_else(|| mapping(format!("Expected JSON array, received {partitions}")))?;
+    let mut offsets = BTreeMap::new();
+    let mut twice = Vec::new();
+    for entry in list {
+        let field =
+            |name: &str| entry.get(name).ok_or_else(|| mapping(format!("No such field exists: `{name}`")));
+        let topic = field("topic")?;
+        let topic = topic.as_str().ok_or_else(|| expected("String", topic))?.to_owned();
+        let partition = field("partition")?;
+        let index =
+            i32::try_from(integer(partition, "Integer")?).map_err(|_| expected("Integer", partition))?;
+        let offset = integer(field("offset")?, "Long")?;
+        let told = format!("{topic}-{index}");
+        if offsets.insert((topic, index), offset).is_some() && !twice.contains(&told) {
+            twice.push(told);
+        }
+    }
+    match twice[..] {
+        [] => Ok(offsets),
+        _ => Err(Exception::new(
+            "org.apache.kafka.tools.AdminCommandFailedException",
+            format!("Offset json file contains duplicate topic partitions: {}", twice.join(",")),
+        )
+        .into()),
+    }
+}
+
+fn integer(value: &Value, kind: &str) -> Result<i64, Failure> {
+    value.as_i64().ok_or_else(|| expected(kind, value))
+}
+
+fn expected(kind: &str, value: &Value) -> Failure {
+    mapping(format!("Expected `{kind}` value, received {value}"))
+}
+
+fn mapping(message: String) -> Failure {
+    Exception::new("com.fasterxml.jackson.databind.JsonMappingException", message).into()
+}
+
+fn operation(message: &str) -> Failure {
+    Exception::new("org.apache.kafka.tools.AdminOperationException", message).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_names_partitions_and_their_offsets() {
+        let plain = r#"{"partitions":[{"topic":"a","partition":1,"offset":5}],"version":1}"#;
+        assert_eq!(offsets(plain).unwrap(), BTreeMap::from([(("a".to_owned(), 1), 5)]));
+        for (text, said) in [
+            ("{", "The input string is not a valid JSON"),
+            (r#"{"version":2}"#, "Not supported version field value 2"),
+            (r#"{"version":1}"#, "Missing partitions field"),
+            (r#"{"partitions":7}"#, "Expected JSON array, received 7"),
+            (r#"{"partitions":[{"topic":"a","offset":5}]}"#, "No such field exists: `partition`"),
+            (
+                r#"{"partitions":[{"topic":"a","partition":"x","offset":5}]}"#,
+                "Expected `Integer` value, received \"x\"",
+            ),
+            (
+                r#"{"partitions":[{"topic":"a","partition":4294967296,"offset":5}]}"#,
+                "Expected `Integer` value, received 4294967296",
+            ),
+            (
+                r#"{"partitions":[{"topic":"a","partition":0,"offset":5},{"topic":"a","partition":0,"offset":6}]}"#,
+                "Offset json file contains duplicate topic partitions: a-0",
+            ),
+        ] {
+            let Err(Failure::Exception(exception)) = offsets(text) else { panic!("{text} is accepted") };
+            assert_eq!(exception.message, said);
+        }
+    }
+}
