@@ -1,6 +1,6 @@
 //! Metadata: brokers, topics and leaders, from the cluster's image.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use broker_logic::{
     cluster::{ClusterImage, Topic, is_internal_topic, validate_topic_name},
@@ -38,7 +38,9 @@ pub async fn handle(
         }
         Some(asked) => {
             let mut may_create = if request.allow_auto_topic_creation { MAX_CREATED } else { 0 };
-            for topic in asked {
+            let mut seen = BTreeSet::new();
+            // Told once, however often it is asked for.
+            for topic in asked.into_iter().filter(|it| seen.insert((it.name.clone(), it.topic_id))) {
                 topics.push(match topic.name {
                     // Versions 10 and 11 carry an id that brokers ignore.
                     Some(name) => by_name(&shared, name, &mut may_create).await,

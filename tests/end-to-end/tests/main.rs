@@ -1,6 +1,7 @@
 //! Real processes, foreign clients, kill -9.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // processes, files, clocks
 
+mod admin;
 mod front_door;
 mod full_disk;
 mod group;
