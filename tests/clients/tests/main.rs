@@ -1,6 +1,8 @@
 //! Each client against the broker, then all of them against Apache Kafka.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // processes, files, clocks
 
+mod groups;
+
 use std::{
     collections::BTreeSet,
     thread,

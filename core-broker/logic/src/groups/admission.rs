@@ -22,10 +22,7 @@ impl Coordinator {
         let group_id = request.group_id();
         let may_be_nameless = matches!(
             request,
-            Request::CommitOffsets(_)
-                | Request::FetchOffsets { .. }
-                | Request::DeleteGroup { .. }
-                | Request::DeleteOffsets { .. }
+            Request::CommitOffsets(_) | Request::FetchOffsets { .. } | Request::DeleteGroup { .. }
         );
         if group_id.is_empty() && !may_be_nameless {
             return Err(GroupError::InvalidGroupId);

@@ -24,9 +24,10 @@ pub async fn handle(shared: Arc<Shared>, request: OffsetDeleteRequest) -> Offset
         let found = image.topic(&topic.name);
         let mut rows = Vec::new();
         for one in topic.partitions {
-            let error_code = match found {
-                Some(found) => {
-                    partitions.push(TopicPartition::new(found.name.clone(), one.partition_index));
+            let known = found.filter(|topic| topic.partition(one.partition_index.into()).is_some());
+            let error_code = match known {
+                Some(topic) => {
+                    partitions.push(TopicPartition::new(topic.name.clone(), one.partition_index));
                     ErrorCode::None
                 }
                 None => ErrorCode::UnknownTopicOrPartition,
@@ -34,9 +35,6 @@ pub async fn handle(shared: Arc<Shared>, request: OffsetDeleteRequest) -> Offset
             rows.push(OffsetDeleteResponsePartition { partition_index: one.partition_index, error_code });
         }
         response.topics.push(OffsetDeleteResponseTopic { name: topic.name, partitions: rows });
-    }
-    if partitions.is_empty() {
-        return response;
     }
     let failed = match ask(&shared, Request::DeleteOffsets { group_id: request.group_id, partitions }).await {
         Ok(Answer::DeleteOffsets(Ok(results))) => {
