@@ -17,12 +17,13 @@ use tracing::info;
 use uuid::Uuid;
 
 use crate::{
-    cleaner,
+    admin, cleaner,
     config::Config,
     controller::{self, Controller, ControllerError, Host, Metadata},
     edge,
     groups::{self, Groups},
     kafka,
+    metrics::Metrics,
     partition::{Partition, Partitions},
     producer_ids::ProducerIds,
     upkeep::UpkeepCounts,
@@ -45,6 +46,8 @@ pub struct Shared {
     pub groups: Groups,
     pub upkeep: Arc<UpkeepCounts>,
     fetch_sessions: Mutex<FetchSessions>,
+    pub metrics: Arc<Metrics>,
+    writer: mpsc::Sender<writer::Command>,
     /// In shares of `kafka::SHARE_BYTES`.
     pub request_memory: Arc<Semaphore>,
 }
@@ -72,6 +75,12 @@ impl Shared {
 
     pub fn partition(&self, topic: &str, partition: i32) -> Option<Partition> {
         self.partitions.get(&TopicPartition::new(topic, partition))
+    }
+
+    /// Once the log writer takes a turn; `false` if it has ended.
+    pub async fn writer_turns(&self) -> bool {
+        let (answer, turn) = oneshot::channel();
+        self.writer.send(writer::Command::Turn { answer }).await.is_ok() && turn.await.is_ok()
     }
 
     /// As a client that names a topic wants it: there afterwards, whoever made it.
@@ -105,10 +114,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let endpoints =
         listeners.iter().map(|it| endpoint(&it.name, &it.advertised)).collect::<Result<_, _>>()?;
     let edge = edge::bind(&config.edge)?;
+    let admin = admin::start(config.admin.address).await?;
 
     let static_configs = Arc::new(config.kafka_names());
-    let upkeep = Arc::new(UpkeepCounts::default());
-    let log_writer = writer::start(config.upkeep.retention_check.0, upkeep.clone());
+    let (upkeep, metrics) = (Arc::new(UpkeepCounts::default()), Arc::new(Metrics::default()));
+    let log_writer = writer::start(config.upkeep.retention_check.0, upkeep.clone(), metrics.clone());
     let partitions = Partitions::default();
     let cleaner = cleaner::start(cleaner::Work {
         partitions: partitions.clone(),
@@ -148,6 +158,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         groups,
         upkeep,
         fetch_sessions: Mutex::default(),
+        metrics,
+        writer: log_writer.clone(),
         request_memory,
     });
 
@@ -155,16 +167,19 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let kafka_addresses: Vec<String> =
         listeners.iter().map(|listener| listener.address.to_string()).collect();
     let kafka = kafka::serve(listeners, &shared);
+    admin.serving(&shared);
     let stop = service::stop_signal();
     service::serving(&format!(
-        "core-broker: serving Kafka clients on {}, edge agents on {} (UDP), data in {}",
+        "core-broker: serving Kafka clients on {}, edge agents on {} (UDP), {}data in {}",
         kafka_addresses.join(", "),
         edge.address,
+        admin.address.map(|address| format!("operators on http://{address}, ")).unwrap_or_default(),
         data.display()
     ));
     stop.await?;
 
     info!("stopping");
+    admin.stopping();
     edge.close().await;
     // Whoever waits in a group would hold up its connection's end.
     let groups = shared.groups.clone();

@@ -13,7 +13,7 @@ use anyhow::Context;
 use broker_logic::groups::GroupConfig;
 use certs::TlsFiles;
 use serde::{Deserialize, Serialize};
-use service::{ByteSize, Environment, Flag, LogFlags, Period, Settings};
+use service::{ByteSize, Environment, Flag, LogFlags, OptionalAddress, Period, Settings};
 
 pub use address::ListenAddress;
 
@@ -38,6 +38,9 @@ pub struct Flags {
     /// Folder of the development certificates [default: ~/.local/share/longhaul/certs]
     #[arg(long, value_name = "DIR", env = "LONGHAUL_CERTS")]
     pub certs: Option<PathBuf>,
+    /// Listen here for /metrics, /healthz and /readyz, or off [default: 127.0.0.1:9644]
+    #[arg(long, value_name = "IP:PORT", env = "LONGHAUL_BROKER_ADMIN")]
+    pub admin: Option<OptionalAddress>,
     #[command(flatten)]
     pub log: LogFlags,
 }
@@ -55,6 +58,7 @@ pub struct Config {
     pub topics: Topics,
     pub groups: Groups,
     pub upkeep: Upkeep,
+    pub admin: Admin,
     pub log: service::Log,
 }
 
@@ -166,6 +170,25 @@ pub struct Upkeep {
     /// What compaction may read in a second, so that the disk is left to those who wait. Kafka's
     /// `log.cleaner.io.max.bytes.per.second` has no limit.
     pub cleaner_io_max: ByteSize,
+}
+
+/// For those who operate the broker.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Admin {
+    /// HTTP: `/metrics`, `/healthz`, `/readyz`. Loopback, because it has no login.
+    pub address: OptionalAddress,
+    /// Size and offsets of every partition in `/metrics`, not only of topics: four lines each.
+    pub partition_metrics: bool,
+    /// Committed offsets whose lag `/metrics` shows, over all groups: two lines each.
+    pub max_group_lags: usize,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        let address = OptionalAddress::At(([127, 0, 0, 1], 9644).into());
+        Self { address, partition_metrics: false, max_group_lags: 1_000 }
+    }
 }
 
 impl Default for Upkeep {
@@ -303,6 +326,7 @@ impl Flags {
             Flag::new("listener.0.address", "kafka", self.kafka),
             Flag::new("edge.quic", "quic", self.quic),
             Flag::path("edge.certs", "certs", self.certs.as_deref()),
+            Flag::new("admin.address", "admin", self.admin),
         ];
         given.extend(self.log.flags());
         given

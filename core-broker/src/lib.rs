@@ -2,6 +2,7 @@
 //! disk in memory; the program is `main.rs`.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // a shell
 
+mod admin;
 pub mod broker;
 mod cleaner;
 pub mod cli;
@@ -13,6 +14,7 @@ mod edge;
 mod groups;
 pub mod hosted;
 mod kafka;
+mod metrics;
 mod partition;
 mod producer_ids;
 pub mod upkeep;

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     hosted::{Answers, AppendResult},
+    metrics::Traffic,
     writer::{Command, HostedLog, Waiter},
 };
 
@@ -39,6 +40,8 @@ pub struct Partition {
     pub(crate) log: watch::Receiver<LogReader<RealDisk>>,
     pub view: watch::Receiver<View>,
     pub(crate) settings: watch::Receiver<TopicSettings>,
+    /// The topic's counters.
+    pub traffic: Arc<Traffic>,
     pub(crate) slot: usize,
     pub(crate) writer: mpsc::Sender<Command>,
 }

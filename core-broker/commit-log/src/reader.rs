@@ -74,6 +74,10 @@ impl<D: Disk> LogReader<D> {
         state.active.bytes + state.sealed.iter().map(|segment| segment.bytes).sum::<u64>()
     }
 
+    pub fn segment_count(&self) -> usize {
+        self.shared.read().sealed.len() + 1
+    }
+
     /// Whole batches from the one that holds `offset` on (or the next one, where compaction took it), as far as they end at `end` (the high watermark or
     /// the last stable offset) or before it and fit into `max_bytes`. With `at_least_one` the first comes
     /// even if it does not fit. Empty when there is nothing to give; an answer ends where a segment ends.

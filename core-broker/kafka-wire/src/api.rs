@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 
 use enums::apis;
 
+use crate::error_code::ErrorCode;
 use crate::field::Field;
 use crate::messages::alter_configs::{AlterConfigsRequest, AlterConfigsResponse};
 use crate::messages::alter_partition_reassignments::{

@@ -16,6 +16,9 @@ pub trait Field: Sized {
         false
     }
 
+    /// Every error code in the value, for those who count them.
+    fn each_error(&self, _found: &mut impl FnMut(ErrorCode)) {}
+
     /// What a null becomes in a version that has no null, where the table asks for that.
     fn write_empty(writer: &mut Writer) -> Result<(), EncodeError> {
         writer.put_len(Some(0))
@@ -68,6 +71,12 @@ impl Field for ErrorCode {
 
     fn write(&self, writer: &mut Writer) -> Result<(), EncodeError> {
         self.code().write(writer)
+    }
+
+    fn each_error(&self, found: &mut impl FnMut(ErrorCode)) {
+        if *self != ErrorCode::None {
+            found(*self);
+        }
     }
 }
 
@@ -156,6 +165,10 @@ impl<T: Field> Field for Option<Vec<T>> {
         self.iter().flatten().try_for_each(|element| element.write(writer))
     }
 
+    fn each_error(&self, found: &mut impl FnMut(ErrorCode)) {
+        self.iter().flatten().for_each(|element| element.each_error(found));
+    }
+
     fn is_null(&self) -> bool {
         self.is_none()
     }
@@ -169,6 +182,10 @@ impl<T: Field> Field for Vec<T> {
     fn write(&self, writer: &mut Writer) -> Result<(), EncodeError> {
         writer.put_len(Some(self.len()))?;
         self.iter().try_for_each(|element| element.write(writer))
+    }
+
+    fn each_error(&self, found: &mut impl FnMut(ErrorCode)) {
+        self.iter().for_each(|element| element.each_error(found));
     }
 }
 
@@ -191,6 +208,10 @@ impl<T: Structure> Field for Option<T> {
                 structure.write(writer)
             }
         }
+    }
+
+    fn each_error(&self, found: &mut impl FnMut(ErrorCode)) {
+        self.iter().for_each(|structure| structure.each_error(found));
     }
 
     fn is_null(&self) -> bool {

@@ -185,6 +185,10 @@ macro_rules! message {
                 $(Self::$field.write_tagged(writer, &self.$field, &_default.$field)?;)*
                 Ok(())
             }
+
+            fn each_error(&self, _found: &mut impl FnMut($crate::error_code::ErrorCode)) {
+                $(self.$field.each_error(_found);)*
+            }
         }
 
         impl $crate::field::Structure for $name {}

@@ -21,6 +21,9 @@ const LISTENER_NAME: RangeInclusive<usize> = 1..=100;
 /// Kafka's milliseconds are 32 bits.
 const LONGEST_SESSION: Duration = Duration::from_millis(i32::MAX as u64);
 
+/// More than a Prometheus would keep of one broker.
+const MAX_GROUP_LAGS: usize = 100_000;
+
 /// What stands around a batch in a frame of the edge protocol.
 const FRAME_ROOM: u64 = 100;
 
@@ -33,6 +36,7 @@ pub fn check(config: &Config, mistakes: &mut Mistakes) {
     check_groups(&config.groups, mistakes);
     mistakes.within("groups.offsets_partitions", config.groups.offsets_partitions, 1..=partitions);
     check_listeners(&config.listener, mistakes);
+    mistakes.within("admin.max_group_lags", config.admin.max_group_lags, 0..=MAX_GROUP_LAGS);
     config.log.check(mistakes);
 }
 

@@ -45,15 +45,22 @@ type Answer = oneshot::Sender<Result<Vec<Record>, ControllerError>>;
 /// Asks the controller. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Controller {
-    queue: mpsc::Sender<(Command, Answer)>,
+    /// No command: a turn and nothing else.
+    queue: mpsc::Sender<(Option<Command>, Answer)>,
 }
 
 impl Controller {
     /// The records that the command became: applied, durable, hosted.
     pub async fn run(&self, command: Command) -> Result<Vec<Record>, ControllerError> {
         let (answer, result) = oneshot::channel();
-        self.queue.send((command, answer)).await.map_err(|_| ControllerError::Stopping)?;
+        self.queue.send((Some(command), answer)).await.map_err(|_| ControllerError::Stopping)?;
         result.await.map_err(|_| ControllerError::Stopping)?
+    }
+
+    /// Once the controller takes a turn; `false` if it has ended.
+    pub async fn turns(&self) -> bool {
+        let (answer, result) = oneshot::channel();
+        self.queue.send((None, answer)).await.is_ok() && result.await.is_ok()
     }
 }
 
@@ -170,9 +177,12 @@ fn load(folder: &Path, limits: Limits) -> anyhow::Result<Metadata> {
 
 impl Loop {
     /// Runs on its own thread: the metadata log is written and synced here.
-    async fn run(mut self, mut commands: mpsc::Receiver<(Command, Answer)>) {
+    async fn run(mut self, mut commands: mpsc::Receiver<(Option<Command>, Answer)>) {
         while let Some((command, answer)) = commands.recv().await {
-            let result = self.execute(&command).await;
+            let result = match &command {
+                Some(command) => self.execute(command).await,
+                None => Ok(Vec::new()),
+            };
             let _ = answer.send(result);
         }
         if let Err(error) = self.metadata.log.close() {

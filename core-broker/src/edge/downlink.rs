@@ -32,7 +32,7 @@ pub async fn deliver(shared: Arc<Shared>, subscribe: Subscribe, outbox: mpsc::Se
                     None => {}
                 }
             };
-            deliver_partition(partition, index, from, outbox).await;
+            deliver_partition(&shared, partition, index, from, outbox).await;
         });
     }
     while deliveries.join_next().await.is_some() {}
@@ -52,6 +52,7 @@ async fn partitions_of(shared: &Shared, topic: &str) -> i32 {
 }
 
 async fn deliver_partition(
+    shared: &Shared,
     partition: Partition,
     index: i32,
     from: Option<Offset>,
@@ -84,13 +85,21 @@ async fn deliver_partition(
                 return;
             }
         };
+        partition.traffic.sent(batches.len());
+        let records = records_in(&batches);
         let Some(next) = next_offset(&batches) else { return };
         let frame = Frame::Deliver { partition: index, next_offset: next.0, batches };
         if outbox.send(frame).await.is_err() {
             return;
         }
+        shared.metrics.downlink_sent(records);
         offset = next;
     }
+}
+
+fn records_in(batches: &[u8]) -> u64 {
+    let headers = kafka_wire::record_batch::batches(batches).map_while(Result::ok);
+    headers.map(|(header, _)| u64::try_from(header.record_count).unwrap_or(0)).sum()
 }
 
 fn next_offset(batches: &[u8]) -> Option<Offset> {

@@ -51,6 +51,7 @@ async fn accept(endpoint: Endpoint, shared: Arc<Shared>, max_agents: usize) {
     while let Some(incoming) = endpoint.accept().await {
         while sessions.try_join_next().is_some() {}
         let Ok(place) = places.clone().try_acquire_owned() else {
+            shared.metrics.agent_refused();
             warn!(agent = %incoming.remote_address(), max_agents, "refused: too many agents");
             incoming.refuse();
             continue;

@@ -31,6 +31,7 @@ const APPEND_TIMEOUT_MS: i64 = 30_000;
 
 pub async fn run(connection: Connection, shared: Arc<Shared>) {
     let remote = connection.remote_address();
+    let _connected = shared.metrics.agent_connected();
     info!(%remote, "agent connected");
     let (mailbox, inputs) = mpsc::channel(MAILBOX);
     let session = EdgeSession::new(shared.cluster_id.clone(), shared.config.broker.message_max.0 as u32);
@@ -126,8 +127,13 @@ impl Session {
                 };
                 let deadline_ms = clock::now_ms() + APPEND_TIMEOUT_MS;
                 let answer = partition.submit(header, batch, Acks::All, deadline_ms).await;
+                let shared = self.shared.clone();
                 self.reply_later(async move {
-                    let result = block_stored(answered(answer).await);
+                    let answer = answered(answer).await;
+                    if let Ok(appended) = &answer {
+                        shared.metrics.edge_block_stored(appended.is_duplicate);
+                    }
+                    let result = block_stored(answer);
                     Input::Stored { stream, block, result }
                 });
             }

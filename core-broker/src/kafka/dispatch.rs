@@ -38,19 +38,24 @@ pub async fn start(shared: &Arc<Shared>, client: &Client, frame: Bytes) -> anyho
     if !api_versions::SERVED.contains(&header.api) {
         bail!("{:?} is not served", header.api);
     }
+    let timer = shared.metrics.request_received(header.api);
     let RequestHeader { version, correlation_id, client_id, .. } = header;
     let shared = shared.clone();
     let client = client.clone();
     let client_id = client_id.unwrap_or_default();
 
     if let Request::Produce(request) = request {
+        timer.begun();
         let produced = produce::start(shared, version, request).await?;
         return Ok(Box::pin(async move {
-            let Some(response) = produced.await? else { return Ok(None) };
-            encode(&Response::Produce(response), Vec::new(), version, correlation_id)
+            let response = produced.await?.map(Response::Produce);
+            timer.answered(response.as_ref());
+            let Some(response) = response else { return Ok(None) };
+            encode(&response, Vec::new(), version, correlation_id)
         }));
     }
     Ok(Box::pin(async move {
+        timer.begun();
         let mut records = Vec::new();
         let response = match request {
             Request::Produce(_) => bail!("a produce was started above"),
@@ -152,6 +157,7 @@ pub async fn start(shared: &Arc<Shared>, client: &Client, frame: Bytes) -> anyho
                 Response::DescribeTopicPartitions(describe_topic_partitions::handle(&shared, &request))
             }
         };
+        timer.answered(Some(&response));
         encode(&response, records, version, correlation_id)
     }))
 }

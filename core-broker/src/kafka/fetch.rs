@@ -46,7 +46,7 @@ pub async fn handle(shared: Arc<Shared>, listener: &str, version: i16, request: 
         Ok(fetch) => fetch,
         Err(error) => return refused(error.into()),
     };
-    let read = loop {
+    let (asked, read) = loop {
         let image = shared.image();
         let asked: Vec<Asked> =
             fetch.partitions.iter().map(|(key, wanted)| Asked::find(&shared, &image, key, *wanted)).collect();
@@ -56,12 +56,17 @@ pub async fn handle(shared: Arc<Shared>, listener: &str, version: i16, request: 
         let bytes: usize = read.iter().map(PartitionRead::bytes).sum();
         let wrong = read.iter().any(|partition| partition.data.error_code != ErrorCode::None);
         if bytes >= min_bytes || wrong || Instant::now() >= until || watched.is_empty() {
-            break read;
+            break (asked, read);
         }
         if timeout_at(until, any_change(&mut watched)).await.is_err() {
-            break read;
+            break (asked, read);
         }
     };
+    for (asked, read) in asked.iter().zip(&read) {
+        if let Ok(partition) = &asked.found {
+            partition.traffic.sent(read.bytes());
+        }
+    }
     let told: Vec<Told> = read.iter().map(PartitionRead::told).collect();
     let keys: Vec<Key> = fetch.partitions.iter().map(|(key, _)| key.clone()).collect();
     let finished =

@@ -135,6 +135,7 @@ async fn accept(
             }
         };
         let Ok(place) = places.clone().try_acquire_owned() else {
+            shared.metrics.connection_refused();
             warn!(%remote, max = shared.config.broker.max_connections, "refused: too many connections");
             continue;
         };
@@ -144,6 +145,7 @@ async fn accept(
         let client = Client { remote, principal, listener: origin.listener.clone() };
         let (shared, stopping) = (shared.clone(), stopping.clone());
         connections.spawn(async move {
+            let _open = shared.metrics.connection_opened();
             serve_one(socket, client, shared, stopping).await;
             drop(place);
         });

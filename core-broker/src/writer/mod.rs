@@ -7,7 +7,10 @@
 mod slot;
 mod sweep;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use broker_logic::{
     cluster::TopicSettings,
@@ -22,6 +25,7 @@ use tracing::error;
 use crate::{
     clock,
     hosted::{Answers, AppendResult, Hosted},
+    metrics::Metrics,
     partition::Partition,
     upkeep::UpkeepCounts,
 };
@@ -73,6 +77,10 @@ pub enum Command {
         slot: usize,
         answer: oneshot::Sender<()>,
     },
+    /// Answered when its turn comes.
+    Turn {
+        answer: oneshot::Sender<()>,
+    },
     /// Sync, mark every log as cleanly closed, end.
     Stop {
         answer: oneshot::Sender<()>,
@@ -80,10 +88,14 @@ pub enum Command {
 }
 
 /// Starts the writer's thread.
-pub fn start(retention_check: Duration, counts: Arc<UpkeepCounts>) -> mpsc::Sender<Command> {
+pub fn start(
+    retention_check: Duration,
+    counts: Arc<UpkeepCounts>,
+    metrics: Arc<Metrics>,
+) -> mpsc::Sender<Command> {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let sweep = Sweep::new(retention_check, clock::now_ms(), counts);
-    let writer = Writer { handle: sender.downgrade(), slots: Vec::new(), sweep };
+    let writer = Writer { handle: sender.downgrade(), slots: Vec::new(), sweep, metrics };
     let runtime = tokio::runtime::Handle::current();
     std::thread::Builder::new()
         .name("log-writer".into())
@@ -97,6 +109,7 @@ struct Writer {
     /// `None`: deleted. A slot is never given twice: whoever holds an old handle writes to nobody else.
     slots: Vec<Option<Box<Slot>>>,
     sweep: Sweep,
+    metrics: Arc<Metrics>,
 }
 
 impl Writer {
@@ -108,7 +121,7 @@ impl Writer {
                 Ok(None) => break,
                 Err(_) => None,
             };
-            let mut bytes = 0;
+            let (mut bytes, mut batches) = (0, 0);
             let mut next = first;
             while let Some(command) = next {
                 match command {
@@ -120,7 +133,11 @@ impl Writer {
                     }
                     Command::Append { slot, header, batch, acks, deadline_ms, answer } => {
                         bytes += batch.len();
+                        batches += 1;
                         self.append(slot, &header, &batch, acks, deadline_ms, answer);
+                    }
+                    Command::Turn { answer } => {
+                        let _ = answer.send(());
                     }
                     Command::Host { hosted, answer } => {
                         let _ = answer.send(self.host(*hosted));
@@ -145,6 +162,9 @@ impl Writer {
                 next = if bytes < MAX_GROUP_BYTES { queue.try_recv().ok() } else { None };
             }
             self.commit();
+            if batches > 0 {
+                self.metrics.group_committed(batches);
+            }
             self.tick();
             self.sweep.step(&mut self.slots, clock::now_ms());
         }
@@ -165,7 +185,8 @@ impl Writer {
 
     fn host(&mut self, hosted: HostedLog) -> Partition {
         let handle = self.handle.upgrade().expect("whoever asks to host holds a sender");
-        let (slot, partition) = Slot::new(hosted, self.slots.len(), handle);
+        let traffic = self.metrics.topic(&hosted.id().topic);
+        let (slot, partition) = Slot::new(hosted, self.slots.len(), handle, traffic);
         self.slots.push(Some(Box::new(slot)));
         partition
     }
@@ -180,9 +201,7 @@ impl Writer {
         answer: Waiter,
     ) {
         match self.slot(slot) {
-            Some(slot) => slot.act(|hosted, now_ms, answers| {
-                hosted.append(header, batch, acks, deadline_ms, answer, now_ms, answers);
-            }),
+            Some(slot) => slot.append(header, batch, acks, deadline_ms, answer),
             None => {
                 let _ = answer.send(Err(AppendError::TopicDeleted));
             }
@@ -192,7 +211,15 @@ impl Writer {
     /// The end of a turn: one sync for each log that was written.
     fn commit(&mut self) {
         for slot in self.slots.iter_mut().flatten().filter(|slot| slot.hosted.is_uncommitted()) {
-            slot.act(|hosted, now_ms, answers| hosted.commit(now_ms, answers));
+            let began = Instant::now();
+            let is_synced = slot.act(|hosted, now_ms, answers| {
+                let is_due = hosted.replica().is_sync_due(now_ms);
+                hosted.commit(now_ms, answers);
+                is_due
+            });
+            if is_synced {
+                self.metrics.synced(began.elapsed());
+            }
         }
     }
 

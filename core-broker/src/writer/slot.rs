@@ -1,7 +1,10 @@
 //! A partition in the writer's hands, and what others see of it.
 
-use broker_logic::cluster::TopicSettings;
+use std::sync::Arc;
+
+use broker_logic::{cluster::TopicSettings, replica::Acks};
 use commit_log::{LogError, LogReader, RealDisk, Recovered};
+use kafka_wire::record_batch::BatchHeader;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, warn};
 
@@ -9,6 +12,7 @@ use super::{Command, HostedLog, Waiter};
 use crate::{
     clock,
     hosted::Answers,
+    metrics::Traffic,
     partition::{Partition, View},
 };
 
@@ -20,20 +24,34 @@ pub struct Slot {
     readers: watch::Sender<LogReader<RealDisk>>,
     view: watch::Sender<View>,
     settings: watch::Sender<TopicSettings>,
+    traffic: Arc<Traffic>,
     /// The disk was full; then the log is opened again.
     reopen_at_ms: Option<i64>,
 }
 
 impl Slot {
     /// And the handle that the rest of the broker has.
-    pub fn new(hosted: HostedLog, slot: usize, writer: mpsc::Sender<Command>) -> (Slot, Partition) {
+    pub fn new(
+        hosted: HostedLog,
+        slot: usize,
+        writer: mpsc::Sender<Command>,
+        traffic: Arc<Traffic>,
+    ) -> (Slot, Partition) {
         let (id, topic_id) = (hosted.id().clone(), hosted.topic_id());
         let (readers, log) = watch::channel(hosted.reader());
         let (view, view_seen) = watch::channel(view_of(&hosted));
         let (settings, settings_seen) = watch::channel(*hosted.settings());
-        let partition =
-            Partition { id, topic_id, log, view: view_seen, settings: settings_seen, slot, writer };
-        (Slot { hosted, readers, view, settings, reopen_at_ms: None }, partition)
+        let partition = Partition {
+            id,
+            topic_id,
+            log,
+            view: view_seen,
+            settings: settings_seen,
+            traffic: traffic.clone(),
+            slot,
+            writer,
+        };
+        (Slot { hosted, readers, view, settings, traffic, reopen_at_ms: None }, partition)
     }
 
     /// When [`tick`](Slot::tick) has something to do.
@@ -55,6 +73,24 @@ impl Slot {
             warn!(partition = %self.hosted.id(), %error, "the upkeep of the log failed; it is tried again");
         }
         done
+    }
+
+    pub fn append(
+        &mut self,
+        header: &BatchHeader,
+        batch: &[u8],
+        acks: Acks,
+        deadline_ms: i64,
+        answer: Waiter,
+    ) {
+        let log_end = self.hosted.replica().log_end();
+        self.act(|hosted, now_ms, answers| {
+            hosted.append(header, batch, acks, deadline_ms, answer, now_ms, answers);
+        });
+        let replica = self.hosted.replica();
+        if replica.log_end() > log_end && !replica.is_failed() {
+            self.traffic.received(header);
+        }
     }
 
     pub fn configure(&mut self, settings: TopicSettings) {

@@ -128,7 +128,19 @@ async fn serve(args: &Args, data: &Path, services: &mut Vec<Part>) -> Result<Sta
         (
             "core-broker",
             "core-broker",
-            words(&["run", "--data", &broker_data, "--kafka", &kafka, "--quic", &quic, "--certs", &certs]),
+            words(&[
+                "run",
+                "--data",
+                &broker_data,
+                "--kafka",
+                &kafka,
+                "--quic",
+                &quic,
+                "--certs",
+                &certs,
+                "--admin",
+                "off",
+            ]),
         ),
         (
             "edge-agent",

@@ -40,6 +40,7 @@ impl Target {
         let began = Instant::now();
         let mut child = Command::new(program)
             .args(["run", "--kafka", &format!("127.0.0.1:{OURS}"), "--quic", "127.0.0.1:0"])
+            .args(["--admin", "off"])
             .arg("--data")
             .arg(data.path().join("data"))
             .arg("--certs")

@@ -149,6 +149,8 @@ fn spawn(path: &Path, args: &[String], log: &Path) -> Result<(Child, Receiver<St
         .env_clear()
         .envs(std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "LONGHAUL_LOG"))
         .env("HOME", "nowhere")
+        // Its port is the same for every broker that is not told another.
+        .env("LONGHAUL_BROKER_ADMIN", "off")
         .env("RUST_BACKTRACE", "1")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -72,6 +72,13 @@ macro_rules! apis {
                 }
             }
 
+            /// Every error in the answer: that of the whole, and those of its topics, partitions, groups.
+            pub fn each_error(&self, mut found: impl FnMut(ErrorCode)) {
+                match self {
+                    $(Response::$name(response) => response.each_error(&mut found),)*
+                }
+            }
+
             pub(crate) fn read(api: ApiKey, reader: &mut Reader) -> Result<Response, DecodeError> {
                 match api {
                     $(ApiKey::$name => $response::read(reader).map(Response::$name),)*

@@ -128,6 +128,7 @@ fn sequences_of_somebody_else_are_not_acknowledged() {
         base_offset: Offset(0),
         log_start: Offset(0),
         log_append_time_ms: None,
+        is_duplicate: other_bytes,
         other_bytes,
     };
     assert_eq!(block_stored(Ok(appended(false))), Ok(()));

@@ -100,6 +100,8 @@ pub struct Appended {
     pub log_start: Offset,
     /// Of the leader's clock, where the topic is to have it.
     pub log_append_time_ms: Option<i64>,
+    /// Stored before, under these sequences.
+    pub is_duplicate: bool,
     /// Stored before, under these sequences, with other bytes: see [`Duplicate`].
     pub other_bytes: bool,
 }
@@ -294,7 +296,9 @@ impl Replica {
         }
         // A duplicate may still wait for the sync of its first sending.
         let other_bytes = stored_before.is_some_and(|duplicate| !duplicate.same_bytes);
-        let appended = Appended { base_offset, log_start: self.log_start, log_append_time_ms, other_bytes };
+        let is_duplicate = stored_before.is_some();
+        let log_start = self.log_start;
+        let appended = Appended { base_offset, log_start, log_append_time_ms, is_duplicate, other_bytes };
         if acks == Acks::All && self.high_watermark < end {
             self.waiting.push(end, token, appended, deadline_ms);
         } else {

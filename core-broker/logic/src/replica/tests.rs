@@ -47,11 +47,22 @@ fn write(token: Token, base: i64) -> Action {
 }
 
 fn appended(base: i64) -> Appended {
-    Appended { base_offset: Offset(base), log_start: Offset(0), log_append_time_ms: None, other_bytes: false }
+    Appended {
+        base_offset: Offset(base),
+        log_start: Offset(0),
+        log_append_time_ms: None,
+        is_duplicate: false,
+        other_bytes: false,
+    }
 }
 
 fn ok(token: Token, base: i64) -> Action {
     Action::Answer { token, result: Ok(appended(base)) }
+}
+
+/// What was there already.
+fn again(token: Token, base: i64) -> Action {
+    Action::Answer { token, result: Ok(Appended { is_duplicate: true, ..appended(base) }) }
 }
 
 fn no(token: Token, error: impl Into<AppendError>) -> Action {
@@ -108,8 +119,8 @@ fn a_duplicate_gets_its_first_offset_and_is_not_written_again() {
             (append(1, from(9, 0, 0, 2), Acks::All), vec![write(1, 0)]),
             // Sent again before the first is synced: it waits for the same sync.
             (append(2, from(9, 0, 0, 2), Acks::All), vec![]),
-            (synced(2), vec![high_watermark(2), ok(1, 0), ok(2, 0)]),
-            (append(3, from(9, 0, 0, 2), Acks::All), vec![ok(3, 0)]),
+            (synced(2), vec![high_watermark(2), ok(1, 0), again(2, 0)]),
+            (append(3, from(9, 0, 0, 2), Acks::All), vec![again(3, 0)]),
             (append(4, from(9, 0, 2, 1), Acks::All), vec![write(4, 2)]),
         ],
     );
@@ -118,7 +129,7 @@ fn a_duplicate_gets_its_first_offset_and_is_not_written_again() {
 #[test]
 fn other_bytes_under_stored_sequences_are_told_apart() {
     let other = BatchHeader { crc: 1, ..from(9, 0, 0, 2) };
-    let appended = Appended { other_bytes: true, ..appended(0) };
+    let appended = Appended { is_duplicate: true, other_bytes: true, ..appended(0) };
     check(
         &mut leader(1, &[ME]),
         vec![
@@ -157,7 +168,7 @@ fn sequences_begin_again_at_zero() {
         vec![
             (append(1, from(9, 0, i32::MAX - 1, 2), Acks::Leader), vec![write(1, 0), ok(1, 0)]),
             (append(2, from(9, 0, 0, 1), Acks::Leader), vec![write(2, 2), ok(2, 2)]),
-            (append(3, from(9, 0, i32::MAX - 1, 2), Acks::Leader), vec![ok(3, 0)]),
+            (append(3, from(9, 0, i32::MAX - 1, 2), Acks::Leader), vec![again(3, 0)]),
         ],
     );
 }
@@ -178,7 +189,7 @@ fn five_batches_are_remembered_and_older_ones_are_known_to_be_old() {
     check(
         &mut replica,
         vec![
-            (append(10, from(9, 0, 1, 1), Acks::Leader), vec![ok(10, 1)]),
+            (append(10, from(9, 0, 1, 1), Acks::Leader), vec![again(10, 1)]),
             (append(11, from(9, 0, 0, 1), Acks::Leader), vec![no(11, SequenceError::OldDuplicate)]),
         ],
     );
@@ -253,7 +264,7 @@ fn what_is_known_of_producers_comes_back_from_the_headers_in_the_log() {
     check(
         &mut replica,
         vec![
-            (append(1, from(9, 0, 0, 3), Acks::All), vec![ok(1, 7)]),
+            (append(1, from(9, 0, 0, 3), Acks::All), vec![again(1, 7)]),
             (append(2, from(9, 0, 3, 1), Acks::All), vec![write(2, 10)]),
         ],
     );
@@ -316,11 +327,11 @@ fn fewer_replicas_that_must_be_in_sync_let_the_high_watermark_go_on() {
 #[test]
 fn the_leaders_clock_stamps_where_the_topic_says_so_and_a_duplicate_keeps_its_time() {
     let mut replica = leader_with(Rules { log_append_time: true, ..Rules::default() }, &[ME]);
-    let stamped = Appended { log_append_time_ms: Some(70), ..appended(0) };
     let batch = from(9, 0, 0, 2);
     for (now_ms, writes) in [(70, true), (80, false)] {
         let mut actions = Vec::new();
         replica.handle(append(1, batch, Acks::Leader), now_ms, &mut actions);
+        let stamped = Appended { log_append_time_ms: Some(70), is_duplicate: !writes, ..appended(0) };
         let mut expected = vec![Action::Answer { token: 1, result: Ok(stamped) }];
         if writes {
             let Action::Write { token, base_offset, leader_epoch, .. } = write(1, 0) else { unreachable!() };

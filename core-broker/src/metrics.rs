@@ -1,0 +1,159 @@
+//! What the broker counts, a function for each fact; METRICS.md is the list. Counting is an atomic addition:
+//! no lock, no look-up by name.
+
+mod histogram;
+mod process;
+mod requests;
+mod scrape;
+mod topics;
+
+use std::{sync::Arc, time::Duration};
+
+use kafka_wire::ApiKey;
+use prometheus_client::{
+    metrics::{counter::Counter, gauge::Gauge},
+    registry::{Registry, Unit},
+};
+
+use histogram::{COUNT, Histogram, TIME};
+use requests::Requests;
+use topics::Topics;
+
+pub use requests::Timer;
+pub use scrape::Gathered;
+pub use topics::Traffic;
+
+/// Before every name but those of the process.
+const PREFIX: &str = "longhaul_broker";
+
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Requests,
+    topics: Topics,
+    connections: Gauge,
+    connections_accepted: Counter,
+    connections_refused: Counter,
+    group_commit: Histogram,
+    sync: Histogram,
+    agents: Gauge,
+    agents_refused: Counter,
+    edge_blocks: Counter,
+    edge_blocks_duplicate: Counter,
+    downlink_records: Counter,
+}
+
+/// Open as long as it is held.
+pub struct Open(Gauge);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Metrics {
+    pub fn request_received(&self, api: ApiKey) -> Timer {
+        self.requests.received(api)
+    }
+
+    pub fn connection_opened(&self) -> Open {
+        self.connections_accepted.inc();
+        self.connections.inc();
+        Open(self.connections.clone())
+    }
+
+    pub fn connection_refused(&self) {
+        self.connections_refused.inc();
+    }
+
+    /// The counters of a topic, for each of its partitions to hold.
+    pub fn topic(&self, name: &str) -> Arc<Traffic> {
+        self.topics.traffic(name)
+    }
+
+    /// A turn of the writer appended so many batches before it synced.
+    pub fn group_committed(&self, batches: usize) {
+        self.group_commit.observe(batches as u64);
+    }
+
+    /// One log was synced.
+    pub fn synced(&self, took: Duration) {
+        self.sync.observe_time(took);
+    }
+
+    pub fn agent_connected(&self) -> Open {
+        self.agents.inc();
+        Open(self.agents.clone())
+    }
+
+    pub fn agent_refused(&self) {
+        self.agents_refused.inc();
+    }
+
+    pub fn edge_block_stored(&self, is_duplicate: bool) {
+        self.edge_blocks.inc();
+        if is_duplicate {
+            self.edge_blocks_duplicate.inc();
+        }
+    }
+
+    pub fn downlink_sent(&self, records: u64) {
+        self.downlink_records.inc_by(records);
+    }
+}
+
+impl Default for Metrics {
+    /// Registers every fact.
+    fn default() -> Self {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(process::Process::begun()));
+        let ours = registry.sub_registry_with_prefix(PREFIX);
+        let metrics = Self {
+            requests: Requests::default(),
+            topics: Topics::default(),
+            connections: Gauge::default(),
+            connections_accepted: Counter::default(),
+            connections_refused: Counter::default(),
+            group_commit: Histogram::new(&COUNT),
+            sync: Histogram::new(&TIME),
+            agents: Gauge::default(),
+            agents_refused: Counter::default(),
+            edge_blocks: Counter::default(),
+            edge_blocks_duplicate: Counter::default(),
+            downlink_records: Counter::default(),
+            registry: Registry::default(),
+        };
+        ours.register_collector(Box::new(metrics.requests.clone()));
+        ours.register_collector(Box::new(metrics.topics.clone()));
+        ours.register("connections", "Kafka clients connected", metrics.connections.clone());
+        for (name, help, counter) in [
+            ("connections_accepted", "Connections of Kafka clients taken", &metrics.connections_accepted),
+            (
+                "connections_refused",
+                "Connections of Kafka clients closed at once, because there were too many",
+                &metrics.connections_refused,
+            ),
+            (
+                "edge_agents_refused",
+                "Connections of agents refused, because there were too many",
+                &metrics.agents_refused,
+            ),
+            ("edge_blocks", "Blocks of agents that are in the log", &metrics.edge_blocks),
+            (
+                "edge_blocks_duplicate",
+                "Blocks of agents that were in the log already, and were not stored again",
+                &metrics.edge_blocks_duplicate,
+            ),
+            ("downlink_records", "Records sent down to agents", &metrics.downlink_records),
+        ] {
+            ours.register(name, help, counter.clone());
+        }
+        ours.register("edge_agents", "Agents connected", metrics.agents.clone());
+        let help = "Record batches appended in one turn of the writer, and made durable together";
+        ours.register("group_commit_batches", help, metrics.group_commit.clone());
+        let help = "Syncs of a log to its disk";
+        ours.register_with_unit("sync_duration", help, Unit::Seconds, metrics.sync.clone());
+        Self { registry, ..metrics }
+    }
+}
