@@ -1,10 +1,6 @@
 //! One broker from start to stop.
 
-use std::{
-    fs::File,
-    path::Path,
-    sync::{Arc, Mutex, MutexGuard},
-};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use anyhow::{Context, bail};
 use broker_logic::{
@@ -20,7 +16,7 @@ use crate::{
     admin, cleaner,
     config::Config,
     controller::{self, Controller, ControllerError, Host, Metadata},
-    edge,
+    data_folder, edge,
     groups::{self, Groups},
     kafka,
     metrics::Metrics,
@@ -106,7 +102,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let data = config.data().to_path_buf();
     service::raise_file_limit();
     service::writable_folder(&data)?;
-    let _lock = lock(&data)?;
+    let _lock = data_folder::lock(&data)?;
     let me = BrokerId(config.broker.node_id);
 
     // A port that is taken is found out before anything is written.
@@ -203,16 +199,6 @@ fn register(metadata: &mut Metadata, me: BrokerId, endpoints: Vec<Endpoint>) -> 
     let incarnation = Uuid::new_v4();
     metadata.execute(&Command::RegisterBroker { id: me, incarnation, endpoints, rack: None })?;
     Ok(())
-}
-
-/// Two brokers on one folder would write over each other.
-fn lock(data: &Path) -> anyhow::Result<File> {
-    let path = data.join("lock");
-    let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
-    if file.try_lock().is_err() {
-        bail!("another core-broker uses {}: stop it, or give another folder with --data DIR", data.display());
-    }
-    Ok(file)
 }
 
 fn endpoint(listener: &str, advertised: &str) -> anyhow::Result<Endpoint> {

@@ -9,6 +9,7 @@ pub mod cli;
 mod clock;
 pub mod config;
 mod controller;
+mod data_folder;
 mod deleted;
 mod edge;
 mod groups;

@@ -34,6 +34,8 @@ enum Command {
     Consume(cli::Words),
     /// Print what lies in which log directory (kafka-log-dirs)
     LogDirs(cli::Words),
+    /// Look into the files of logs
+    Log(cli::Log),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +52,10 @@ fn main() -> ExitCode {
         Command::Produce(words) => cli::PRODUCE.run(words),
         Command::Consume(words) => cli::CONSUME.run(words),
         Command::LogDirs(words) => cli::LOG_DIRS.run(words),
+        Command::Log(args) => match cli::log(args) {
+            Ok(code) => code,
+            Err(error) => service::exit("core-broker", Err(error)),
+        },
     }
 }
 

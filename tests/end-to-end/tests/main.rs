@@ -9,6 +9,7 @@ mod hostile;
 mod kcat;
 mod kill;
 mod listeners;
+mod logs;
 mod path;
 mod replay;
 mod signals;
