@@ -8,7 +8,7 @@ use broker_logic::{
     fetch_session::FetchSessions,
     ids::{BrokerId, TopicId, TopicPartition},
 };
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::info;
 use uuid::Uuid;
 
@@ -44,8 +44,7 @@ pub struct Shared {
     fetch_sessions: Mutex<FetchSessions>,
     pub metrics: Arc<Metrics>,
     writer: mpsc::Sender<writer::Command>,
-    /// In shares of `kafka::SHARE_BYTES`.
-    pub request_memory: Arc<Semaphore>,
+    pub connections: Arc<kafka::Connections>,
 }
 
 impl Shared {
@@ -139,8 +138,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 
     let groups = groups::start(&config.groups, partitions.clone(), image.clone(), controller.clone());
     let producer_ids = ProducerIds::new(me, controller.clone());
-    let request_memory =
-        Arc::new(Semaphore::new((config.broker.requests_max.0 / kafka::SHARE_BYTES) as usize));
+    let connections = Arc::new(kafka::Connections::new(&config));
     let shared = Arc::new(Shared {
         config,
         cluster_id,
@@ -156,7 +154,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         fetch_sessions: Mutex::default(),
         metrics,
         writer: log_writer.clone(),
-        request_memory,
+        connections,
     });
 
     edge.serve(shared.clone());

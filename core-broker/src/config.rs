@@ -5,8 +5,10 @@ mod allowed;
 mod kafka_names;
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::Context;
@@ -60,6 +62,7 @@ pub struct Config {
     pub upkeep: Upkeep,
     pub admin: Admin,
     pub log: service::Log,
+    pub quotas: Quotas,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -77,6 +80,12 @@ pub struct Broker {
     pub message_max: ByteSize,
     /// Connections of Kafka clients at a time; beyond it a new one is closed at once.
     pub max_connections: usize,
+    /// Of one address; Kafka's `max.connections.per.ip`. Unset: as many as there may be in all, since a
+    /// thousand trucks may stand behind one address of their carrier.
+    pub max_connections_per_ip: Option<usize>,
+    /// A connection without a request or an answer for this long is closed; Kafka's
+    /// `connections.max.idle.ms`.
+    pub connections_max_idle: Period,
     /// Roll a segment at this size; Kafka's `log.segment.bytes` is 1 GiB, which a gateway-sized disk
     /// would keep for months.
     pub segment_bytes: ByteSize,
@@ -94,6 +103,8 @@ pub struct Listener {
     pub advertised: Option<String>,
     #[serde(default)]
     pub security_protocol: SecurityProtocol,
+    /// Of this listener; unset: those of the broker.
+    pub max_connections: Option<usize>,
 }
 
 /// Kafka's names. TLS and SASL have their places here.
@@ -194,10 +205,37 @@ impl Default for Admin {
 impl Default for Upkeep {
     fn default() -> Self {
         Self {
-            retention_check: Period(std::time::Duration::from_secs(300)),
-            cleaner_backoff: Period(std::time::Duration::from_secs(15)),
+            retention_check: Period(Duration::from_secs(300)),
+            cleaner_backoff: Period(Duration::from_secs(15)),
             cleaner_io_max: ByteSize(64 << 20),
         }
+    }
+}
+
+/// Bytes per second that each client id may take; who takes more is answered and then made to wait. Unset: no
+/// limit.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Quotas {
+    /// Kafka's `producer_byte_rate`.
+    pub producer_byte_rate: Option<ByteSize>,
+    /// Kafka's `consumer_byte_rate`.
+    pub consumer_byte_rate: Option<ByteSize>,
+    /// By client id. What is not set there is as above.
+    pub clients: BTreeMap<String, ByteRates>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ByteRates {
+    pub producer_byte_rate: Option<ByteSize>,
+    pub consumer_byte_rate: Option<ByteSize>,
+}
+
+impl Quotas {
+    pub fn default_rates(&self) -> ByteRates {
+        let Self { producer_byte_rate, consumer_byte_rate, .. } = *self;
+        ByteRates { producer_byte_rate, consumer_byte_rate }
     }
 }
 
@@ -209,6 +247,8 @@ impl Default for Broker {
             requests_max: ByteSize(512 << 20),
             message_max: ByteSize(1_048_588),
             max_connections: 10_000,
+            max_connections_per_ip: None,
+            connections_max_idle: Period(Duration::from_secs(600)),
             segment_bytes: ByteSize(256 << 20),
         }
     }
@@ -229,6 +269,7 @@ impl Default for Listener {
             address: ListenAddress::Localhost(9092),
             advertised: None,
             security_protocol: SecurityProtocol::Plaintext,
+            max_connections: None,
         }
     }
 }
@@ -405,6 +446,28 @@ mod tests {
                 "broker",
                 "max_connections = 9223372036854775807",
                 "broker.max_connections is 9223372036854775807, but must be 1 to 1000000",
+            ),
+            ("broker", "max_connections_per_ip = 5", "fine"),
+            (
+                "broker",
+                "max_connections_per_ip = 0",
+                "broker.max_connections_per_ip is 0, but must be 1 to 1000000",
+            ),
+            (
+                "broker",
+                "connections_max_idle = \"1s\"",
+                "broker.connections_max_idle is 1s, but must be 5s to 30d",
+            ),
+            ("quotas", "producer_byte_rate = \"1MiB\"", "fine"),
+            (
+                "quotas",
+                "producer_byte_rate = \"1023B\"",
+                "quotas.producer_byte_rate is 1023B, but must be 1KiB to 1024GiB",
+            ),
+            (
+                "quotas.clients.\"a.b\"",
+                "consumer_byte_rate = \"0B\"",
+                "quotas.clients.\"a.b\".consumer_byte_rate is 0B, but must be 1KiB to 1024GiB",
             ),
             (
                 "broker",

@@ -2,6 +2,7 @@
 //! arguments, so that the same inputs give the same actions under any seed.
 
 pub mod cluster;
+pub mod connections;
 pub mod edge_session;
 mod errors;
 pub mod fetch_session;

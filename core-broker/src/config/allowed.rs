@@ -7,7 +7,7 @@ use broker_logic::cluster::Limits;
 use service::{ByteSize, Mistakes, Period};
 use uplink_wire::MAX_FRAME_BYTES;
 
-use super::{Broker, Config, Edge, Groups, Listener, Upkeep};
+use super::{Broker, ByteRates, Config, Edge, Groups, Listener, Quotas, Upkeep};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -15,6 +15,10 @@ const GIB: u64 = 1 << 30;
 
 /// More than one machine serves.
 const CONNECTIONS: RangeInclusive<usize> = 1..=1_000_000;
+
+/// Shorter ones would end connections between two heartbeats of a group.
+const IDLE: RangeInclusive<Period> =
+    Period(Duration::from_secs(5))..=Period(Duration::from_secs(30 * 24 * 3_600));
 
 const LISTENER_NAME: RangeInclusive<usize> = 1..=100;
 
@@ -31,6 +35,7 @@ pub fn check(config: &Config, mistakes: &mut Mistakes) {
     check_broker(&config.broker, mistakes);
     check_edge(&config.edge, mistakes);
     check_upkeep(&config.upkeep, mistakes);
+    check_quotas(&config.quotas, mistakes);
     let partitions = Limits::default().max_partitions_per_topic as i32;
     mistakes.within("topics.num_partitions", config.topics.num_partitions, 1..=partitions);
     check_groups(&config.groups, mistakes);
@@ -54,6 +59,10 @@ fn check_broker(broker: &Broker, mistakes: &mut Mistakes) {
     let largest = MAX_FRAME_BYTES as u64 - FRAME_ROOM;
     mistakes.within("broker.message_max", broker.message_max, sizes(KIB, largest));
     mistakes.within("broker.max_connections", broker.max_connections, CONNECTIONS);
+    if let Some(max) = broker.max_connections_per_ip {
+        mistakes.within("broker.max_connections_per_ip", max, CONNECTIONS);
+    }
+    mistakes.within("broker.connections_max_idle", broker.connections_max_idle, IDLE);
     mistakes.at_least("broker.segment_bytes", broker.segment_bytes, ByteSize(MIB));
 }
 
@@ -72,6 +81,9 @@ fn check_listeners(listeners: &[Listener], mistakes: &mut Mistakes) {
         mistakes.ensure(&key, is_first, || {
             format!("two listeners are called {name:?}: give each a name of its own")
         });
+        if let Some(max) = listener.max_connections {
+            mistakes.within(&format!("listener.{index}.max_connections"), max, CONNECTIONS);
+        }
         let is_told = !address.is_unspecified() || listener.advertised.is_some();
         mistakes.ensure(&format!("listener.{index}.address"), is_told, || {
             format!(
@@ -98,6 +110,23 @@ fn check_upkeep(upkeep: &Upkeep, mistakes: &mut Mistakes) {
     mistakes.within("upkeep.retention_check", upkeep.retention_check, periods.clone());
     mistakes.within("upkeep.cleaner_backoff", upkeep.cleaner_backoff, periods);
     mistakes.within("upkeep.cleaner_io_max", upkeep.cleaner_io_max, ByteSize(MIB)..=ByteSize(1 << 40));
+}
+
+fn check_quotas(quotas: &Quotas, mistakes: &mut Mistakes) {
+    let mut check = |table: &str, rates: &ByteRates| {
+        let ByteRates { producer_byte_rate, consumer_byte_rate } = *rates;
+        for (key, rate) in
+            [("producer_byte_rate", producer_byte_rate), ("consumer_byte_rate", consumer_byte_rate)]
+        {
+            if let Some(rate) = rate {
+                mistakes.within(&format!("{table}.{key}"), rate, ByteSize(KIB)..=ByteSize(1 << 40));
+            }
+        }
+    };
+    check("quotas", &quotas.default_rates());
+    for (client_id, rates) in &quotas.clients {
+        check(&format!("quotas.clients.{client_id:?}"), rates);
+    }
 }
 
 fn check_edge(edge: &Edge, mistakes: &mut Mistakes) {

@@ -35,6 +35,7 @@ impl Config {
             ("socket.request.max.bytes", broker.request_max.0.to_string()),
             ("queued.max.request.bytes", broker.requests_max.0.to_string()),
             ("max.connections", broker.max_connections.to_string()),
+            ("connections.max.idle.ms", broker.connections_max_idle.0.as_millis().to_string()),
             ("auto.create.topics.enable", self.topics.auto_create.to_string()),
             ("num.partitions", self.topics.num_partitions.to_string()),
             (

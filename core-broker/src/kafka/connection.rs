@@ -3,24 +3,22 @@
 //! Requests are started in their order; a produce is in its partitions' queues before the next request is
 //! read. Answers may become ready in any order and leave in that of the requests.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{io::ErrorKind, net::SocketAddr, sync::Arc, time::Duration};
 
-use anyhow::{Context, bail};
-use bytes::BytesMut;
+use anyhow::bail;
+use bytes::{Bytes, BytesMut};
 use kafka_wire::frame::{LENGTH_BYTES, take_frame};
 use tokio::{
-    io::AsyncReadExt,
-    net::{
-        TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
-    sync::{OwnedSemaphorePermit, mpsc, watch},
-    time::{Instant, timeout_at},
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpStream, tcp::ReadHalf},
+    sync::mpsc,
+    time::{Instant, sleep_until, timeout},
 };
 
 use super::{
+    answers::{self, Flow},
     dispatch::{self, Answer},
-    send::send,
+    memory::{Memory, Share},
 };
 use crate::broker::Shared;
 
@@ -30,13 +28,17 @@ const IN_FLIGHT: usize = 64;
 /// What one read may bring.
 const READ_BYTES: usize = 64 << 10;
 
-/// Memory is given out in pieces of this size.
-pub const SHARE_BYTES: u64 = 1 << 10;
-
 /// A request is whole this long after its first byte, and a second more for every 64 KiB of it: who is
 /// slower has gone, or holds memory on purpose.
 const REQUEST_TIME: Duration = Duration::from_secs(30);
 const SLOWEST_BYTES_PER_SECOND: u32 = 64 << 10;
+
+/// A client that makes no progress for this long goes when others wait for the memory that it holds. Until
+/// then it may be one that works on what it has read, and that is no offence.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// After the last answer: time for the client to read it and to hang up.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Who is at the other end. TLS and SASL will name others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,92 +55,137 @@ pub struct Client {
     pub listener: Arc<str>,
 }
 
-pub async fn run(
-    socket: TcpStream,
-    client: Client,
-    shared: Arc<Shared>,
-    mut stopping: watch::Receiver<bool>,
-) -> anyhow::Result<()> {
-    let (reader, writer) = socket.into_split();
+/// Why we hung up on a client that sent nothing wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Closed {
+    #[error("a request took too long to arrive")]
+    TooSlow,
+    #[error("the client does not read its answers")]
+    NeverReads,
+}
+
+pub async fn run(mut socket: TcpStream, client: Client, shared: Arc<Shared>) -> anyhow::Result<()> {
+    let flow = Flow::new();
+    let (reader, writer) = socket.split();
     let (answers, queue) = mpsc::channel(IN_FLIGHT);
-    let mut writing = tokio::spawn(write(writer, queue));
-    let read = tokio::select! {
-        read = read(reader, &client, &shared, answers) => read,
-        written = &mut writing => return written?,
-        _ = stopping.wait_for(|stop| *stop) => Ok(()),
+    let both = async {
+        let reading = read(reader, &client, &shared, &flow, answers);
+        let writing = answers::write(writer, &shared, &flow, queue);
+        tokio::pin!(reading, writing);
+        tokio::select! {
+            // The queue is closed: the writer ends once the last answer is out.
+            read = &mut reading => read.and(writing.await),
+            written = &mut writing => written,
+        }
     };
-    // The queue is closed: the writer ends once the last answer is out.
-    let written = writing.await?;
-    read.and(written)
+    both.await?;
+    hang_up(socket).await
+}
+
+/// Closing a socket that has unread bytes takes back the answers that are still on their way.
+async fn hang_up(mut socket: TcpStream) -> anyhow::Result<()> {
+    socket.shutdown().await?;
+    let mut unread = vec![0; 4 << 10];
+    let gone = async {
+        while socket.read(&mut unread).await? > 0 {}
+        std::io::Result::Ok(())
+    };
+    Ok(timeout(GOODBYE, gone).await.unwrap_or(Ok(()))?)
 }
 
 async fn read(
-    mut socket: OwnedReadHalf,
+    socket: ReadHalf<'_>,
     client: &Client,
     shared: &Arc<Shared>,
+    flow: &Flow,
     answers: mpsc::Sender<Answer>,
 ) -> anyhow::Result<()> {
-    let mut buffer = BytesMut::new();
+    let memory = &shared.connections.request_memory;
     let limit = shared.config.broker.request_max.0 as usize;
-    let mut share = None;
-    // Of the request that has begun to arrive.
-    let mut whole_by = None;
+    let mut buffer = BytesMut::new();
+    let mut arriving: Option<Arriving> = None;
     loop {
         while let Some(frame) = take_frame(&mut buffer, limit)? {
+            let frame = accounted(frame, arriving.take(), flow, memory).await;
+            flow.unmuted().await;
             let answer = dispatch::start(shared, client, frame).await?;
-            // The request's memory is given back with its answer.
-            let share = share.take();
-            whole_by = None;
-            let answer: Answer = Box::pin(async move {
-                let answer = answer.await;
-                drop(share);
-                answer
-            });
+            flow.begin();
             if answers.send(answer).await.is_err() {
                 return Ok(());
             }
         }
-        if whole_by.is_none()
+        if arriving.is_none()
             && let Some(length) = buffer.first_chunk::<LENGTH_BYTES>()
         {
-            let length = u32::from_be_bytes(*length);
-            share = share_of(shared, length).await?;
-            let seconds = u64::from(length / SLOWEST_BYTES_PER_SECOND);
-            whole_by = Some(Instant::now() + REQUEST_TIME + Duration::from_secs(seconds));
+            arriving = Some(Arriving::begin(u32::from_be_bytes(*length), memory).await);
+        }
+        if buffer.is_empty() {
+            // Thousands of connections are silent most of the time.
+            buffer = BytesMut::new();
+        }
+        let max_idle = shared.config.broker.connections_max_idle.0;
+        tokio::select! {
+            readable = socket.readable() => readable?,
+            () = shared.connections.stopping() => return Ok(()),
+            () = overdue(arriving.as_ref(), memory), if !buffer.is_empty() => bail!(Closed::TooSlow),
+            () = flow.idle(max_idle), if buffer.is_empty() => return Ok(()),
         }
         buffer.reserve(READ_BYTES);
-        let read = socket.read_buf(&mut buffer);
-        // Between requests a client may be silent for as long as it likes, within one it may not.
-        let count = match whole_by {
-            Some(whole_by) => {
-                timeout_at(whole_by, read).await.context("a request took too long to arrive")??
-            }
-            None => read.await?,
-        };
-        if count == 0 {
-            if !buffer.is_empty() {
-                bail!("the client went away in the middle of a request");
-            }
-            return Ok(());
+        match socket.try_read_buf(&mut buffer) {
+            Ok(0) if buffer.is_empty() => return Ok(()),
+            Ok(0) => bail!("the client went away in the middle of a request"),
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error.into()),
         }
     }
 }
 
-/// A request's share of the memory for all requests, waited for before its bytes are read. Small ones need
-/// none: they fit into what a connection reads at once.
-async fn share_of(shared: &Shared, length: u32) -> anyhow::Result<Option<OwnedSemaphorePermit>> {
-    if (length as usize) < READ_BYTES {
-        return Ok(None);
-    }
-    let most = (shared.config.broker.requests_max.0 / SHARE_BYTES) as u32;
-    let shares = (u64::from(length) / SHARE_BYTES + 1).min(u64::from(most)) as u32;
-    Ok(Some(shared.request_memory.clone().acquire_many_owned(shares).await?))
+/// A request that has begun to arrive.
+struct Arriving {
+    began: Instant,
+    whole_by: Instant,
+    share: Option<Share>,
 }
 
-async fn write(socket: OwnedWriteHalf, mut queue: mpsc::Receiver<Answer>) -> anyhow::Result<()> {
-    while let Some(answer) = queue.recv().await {
-        let Some(pieces) = answer.await? else { continue };
-        send(&socket, pieces).await?;
+impl Arriving {
+    /// Its share of the memory is waited for before its bytes are read. Small ones need none: they fit into
+    /// what a connection reads at once.
+    async fn begin(length: u32, memory: &Memory) -> Self {
+        let share = match length as usize {
+            length if length < READ_BYTES => None,
+            length => Some(memory.share(length).await),
+        };
+        let began = Instant::now();
+        let seconds = u64::from(length / SLOWEST_BYTES_PER_SECOND);
+        Self { began, whole_by: began + REQUEST_TIME + Duration::from_secs(seconds), share }
     }
-    Ok(())
+}
+
+/// Until the request has had its time: much of it, unless others wait for the memory that it holds.
+async fn overdue(arriving: Option<&Arriving>, memory: &Memory) {
+    let Some(Arriving { began, whole_by, share }) = arriving else {
+        // Not even its length is there.
+        return sleep_until(Instant::now() + REQUEST_TIME).await;
+    };
+    if share.is_none() {
+        return sleep_until(*whole_by).await;
+    }
+    tokio::select! {
+        () = sleep_until(*whole_by) => {}
+        () = async {
+            sleep_until(*began + PATIENCE).await;
+            memory.shortage().await;
+        } => {}
+    }
+}
+
+/// The frame with the memory that it takes. Of small ones only those need a share that a client sends before
+/// it has the answer to the last: a silent majority of connections must not wait for a few that are busy.
+async fn accounted(frame: Bytes, arriving: Option<Arriving>, flow: &Flow, memory: &Memory) -> Bytes {
+    match arriving.and_then(|arriving| arriving.share) {
+        Some(share) => share.holding(frame),
+        None if flow.in_flight() == 0 => frame,
+        None => memory.share(frame.len()).await.holding(frame),
+    }
 }

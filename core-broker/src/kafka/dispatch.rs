@@ -1,12 +1,13 @@
 //! From a frame to the file that answers it.
 
-use std::{pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use commit_log::{RealFile, Slice};
 use kafka_wire::{
     ApiKey, ErrorCode, Request, RequestError, RequestHeader, Response, decode_request, encode_response_parts,
+    messages::produce::ProduceResponse,
 };
 
 use super::{
@@ -20,18 +21,26 @@ use super::{
 };
 use crate::broker::Shared;
 
-/// `None`: no answer (acks=0).
-pub type Answer = Pin<Box<dyn Future<Output = anyhow::Result<Option<Vec<Piece>>>> + Send>>;
+/// What a request comes to.
+pub struct Answered {
+    /// `None`: no answer (acks=0).
+    pub pieces: Option<Vec<Piece>>,
+    /// How long the client is not listened to from then on.
+    pub throttle: Duration,
+}
+
+pub type Answer = Pin<Box<dyn Future<Output = anyhow::Result<Answered>> + Send>>;
 
 /// Starts a request. An error closes the connection, as Kafka does with what it cannot read.
 pub async fn start(shared: &Arc<Shared>, client: &Client, frame: Bytes) -> anyhow::Result<Answer> {
+    let frame_bytes = frame.len();
     let (header, request) = match decode_request(frame) {
         Ok(decoded) => decoded,
         // KIP-511: a client that is newer than we are learns in version 0 what we speak.
         Err(RequestError::UnsupportedVersion { header }) if header.api == ApiKey::ApiVersions => {
             let response = Response::ApiVersions(api_versions::response(ErrorCode::UnsupportedVersion));
-            let answer = encode(&response, Vec::new(), 0, header.correlation_id)?;
-            return Ok(Box::pin(async move { Ok(answer) }));
+            let pieces = Some(encode(&response, Vec::new(), 0, header.correlation_id)?);
+            return Ok(Box::pin(async move { Ok(Answered { pieces, throttle: Duration::ZERO }) }));
         }
         Err(error) => return Err(error.into()),
     };
@@ -46,22 +55,29 @@ pub async fn start(shared: &Arc<Shared>, client: &Client, frame: Bytes) -> anyho
 
     if let Request::Produce(request) = request {
         timer.begun();
+        let throttle = shared.connections.produced(&client_id, frame_bytes);
         let produced = produce::start(shared, version, request).await?;
         return Ok(Box::pin(async move {
-            let response = produced.await?.map(Response::Produce);
+            let response = produced.await?.map(|response| {
+                Response::Produce(ProduceResponse { throttle_time_ms: milliseconds(throttle), ..response })
+            });
             timer.answered(response.as_ref());
-            let Some(response) = response else { return Ok(None) };
-            encode(&response, Vec::new(), version, correlation_id)
+            let Some(response) = response else { return Ok(Answered { pieces: None, throttle }) };
+            let pieces = encode(&response, Vec::new(), version, correlation_id)?;
+            Ok(Answered { pieces: Some(pieces), throttle })
         }));
     }
     Ok(Box::pin(async move {
         timer.begun();
-        let mut records = Vec::new();
+        let (mut records, mut throttle) = (Vec::new(), Duration::ZERO);
         let response = match request {
             Request::Produce(_) => bail!("a produce was started above"),
             Request::Fetch(request) => {
-                let (response, slices) = fetch::handle(shared, &client.listener, version, request).await;
+                let connections = shared.connections.clone();
+                let (mut response, slices) = fetch::handle(shared, &client.listener, version, request).await;
                 records = slices;
+                throttle = connections.fetched(&client_id, records.iter().map(Slice::len).sum());
+                response.throttle_time_ms = milliseconds(throttle);
                 Response::Fetch(response)
             }
             Request::ListOffsets(request) => {
@@ -158,7 +174,8 @@ pub async fn start(shared: &Arc<Shared>, client: &Client, frame: Bytes) -> anyho
             }
         };
         timer.answered(Some(&response));
-        encode(&response, records, version, correlation_id)
+        let pieces = encode(&response, records, version, correlation_id)?;
+        Ok(Answered { pieces: Some(pieces), throttle })
     }))
 }
 
@@ -168,8 +185,13 @@ fn encode(
     records: Vec<Slice<RealFile>>,
     version: i16,
     correlation_id: i32,
-) -> anyhow::Result<Option<Vec<Piece>>> {
+) -> anyhow::Result<Vec<Piece>> {
     let parts = encode_response_parts(response, version, correlation_id)
         .with_context(|| format!("cannot write {:?} in version {version}", response.api()))?;
-    Ok(Some(send::pieces(parts, records)))
+    Ok(send::pieces(parts, records))
+}
+
+/// Rounded up: a client that waits as long as it was told finds itself listened to.
+fn milliseconds(throttle: Duration) -> i32 {
+    throttle.as_micros().div_ceil(1_000).try_into().unwrap_or(i32::MAX)
 }

@@ -58,8 +58,12 @@ pub async fn handle(shared: Arc<Shared>, listener: &str, version: i16, request: 
         if bytes >= min_bytes || wrong || Instant::now() >= until || watched.is_empty() {
             break (asked, read);
         }
-        if timeout_at(until, any_change(&mut watched)).await.is_err() {
-            break (asked, read);
+        tokio::select! {
+            changed = timeout_at(until, any_change(&mut watched)) => if changed.is_err() {
+                break (asked, read);
+            },
+            // What was accepted is answered, and at once.
+            () = shared.connections.stopping() => break (asked, read),
         }
     };
     for (asked, read) in asked.iter().zip(&read) {

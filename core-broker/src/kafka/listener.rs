@@ -5,13 +5,15 @@ use std::{io, sync::Arc, time::Duration};
 use anyhow::bail;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
     task::JoinSet,
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tracing::{debug, info, warn};
 
-use super::connection::{self, Client, Principal};
+use super::{
+    connection::{self, Client, Closed, Principal},
+    connections::Cause,
+};
 use crate::{
     broker::Shared,
     config::{Config, ListenAddress, Listener, SecurityProtocol},
@@ -81,27 +83,25 @@ fn is_absent(error: &io::Error) -> bool {
 }
 
 pub struct Server {
-    stop: watch::Sender<bool>,
+    shared: Arc<Shared>,
     accepting: JoinSet<()>,
 }
 
 pub fn serve(listeners: Vec<Bound>, shared: &Arc<Shared>) -> Server {
-    let (stop, stopping) = watch::channel(false);
-    let places = Arc::new(Semaphore::new(shared.config.broker.max_connections));
     let mut accepting = JoinSet::new();
-    for Bound { name, sockets, security_protocol, .. } in listeners {
+    for (index, Bound { name, sockets, security_protocol, .. }) in listeners.into_iter().enumerate() {
         for socket in sockets {
-            let origin = Origin { listener: name.clone(), security_protocol };
-            accepting.spawn(accept(socket, origin, shared.clone(), places.clone(), stopping.clone()));
+            let origin = Origin { listener: name.clone(), index, security_protocol };
+            accepting.spawn(accept(socket, origin, shared.clone()));
         }
     }
-    Server { stop, accepting }
+    Server { shared: shared.clone(), accepting }
 }
 
 impl Server {
     /// No new requests; what was read is answered.
     pub async fn stop(mut self) {
-        self.stop.send_replace(true);
+        self.shared.connections.stop();
         while self.accepting.join_next().await.is_some() {}
     }
 }
@@ -109,64 +109,80 @@ impl Server {
 /// What a connection knows before its first byte.
 struct Origin {
     listener: Arc<str>,
+    /// Of the listener in the config.
+    index: usize,
     security_protocol: SecurityProtocol,
 }
 
-async fn accept(
-    listener: TcpListener,
-    origin: Origin,
-    shared: Arc<Shared>,
-    places: Arc<Semaphore>,
-    mut stopping: watch::Receiver<bool>,
-) {
-    let mut connections = JoinSet::new();
+async fn accept(listener: TcpListener, origin: Origin, shared: Arc<Shared>) {
+    let connections = &shared.connections;
+    let mut serving = JoinSet::new();
     loop {
-        while connections.try_join_next().is_some() {}
+        while serving.try_join_next().is_some() {}
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = stopping.wait_for(|stop| *stop) => break,
+            () = connections.stopping() => break,
         };
         let (socket, remote) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                if let Some(more) = connections.happened(Cause::Accept) {
+                    warn!(%error, more, "cannot accept a connection");
+                }
+                sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        let Ok(place) = places.clone().try_acquire_owned() else {
-            shared.metrics.connection_refused();
-            warn!(%remote, max = shared.config.broker.max_connections, "refused: too many connections");
-            continue;
+        // A client of IPv4 counts as one, also where it came to an address of IPv6.
+        let place = match connections.enter(origin.index, remote.ip().to_canonical()) {
+            Ok(place) => place,
+            Err(full) => {
+                shared.metrics.connection_refused();
+                if let Some(more) = connections.happened(Cause::Full(full)) {
+                    warn!(%remote, listener = %origin.listener, open = connections.open(), more, "refused: {full}");
+                }
+                continue;
+            }
         };
         let principal = match origin.security_protocol {
             SecurityProtocol::Plaintext => Principal::Anonymous,
         };
         let client = Client { remote, principal, listener: origin.listener.clone() };
-        let (shared, stopping) = (shared.clone(), stopping.clone());
-        connections.spawn(async move {
+        let shared = shared.clone();
+        serving.spawn(async move {
             let _open = shared.metrics.connection_opened();
-            serve_one(socket, client, shared, stopping).await;
+            serve_one(socket, client, shared.clone()).await;
             drop(place);
         });
     }
-    let drained = timeout(DRAIN, async { while connections.join_next().await.is_some() {} }).await;
+    let drained = timeout(DRAIN, async { while serving.join_next().await.is_some() {} }).await;
     if drained.is_err() {
-        warn!(left = connections.len(), "closed connections whose answers were not ready");
+        warn!(left = serving.len(), "closed connections whose answers were not ready");
     }
 }
 
-async fn serve_one(socket: TcpStream, client: Client, shared: Arc<Shared>, stopping: watch::Receiver<bool>) {
+async fn serve_one(socket: TcpStream, client: Client, shared: Arc<Shared>) {
     let Client { remote, principal, listener } = &client;
     if let Err(error) = socket.set_nodelay(true) {
         debug!(%remote, %error, "cannot set TCP_NODELAY");
     }
     debug!(%remote, ?principal, %listener, "client connected");
     let remote = *remote;
-    match connection::run(socket, client, shared, stopping).await {
+    let connections = shared.connections.clone();
+    match connection::run(socket, client, shared).await {
         Ok(()) => debug!(%remote, "client disconnected"),
         // A client that goes away is no news; one that sends what cannot be read is.
-        Err(error) if error.is::<std::io::Error>() => debug!(%remote, %error, "client went away"),
-        Err(error) => warn!(%remote, "closed the connection: {error:#}"),
+        Err(error) if error.is::<io::Error>() => debug!(%remote, %error, "client went away"),
+        Err(error) => {
+            let cause = match error.downcast_ref() {
+                Some(Closed::TooSlow) => Cause::TooSlow,
+                Some(Closed::NeverReads) => Cause::NeverReads,
+                None => Cause::Unreadable,
+            };
+            match connections.happened(cause) {
+                Some(more) => warn!(%remote, more, "closed the connection: {error:#}"),
+                None => debug!(%remote, "closed the connection: {error:#}"),
+            }
+        }
     }
 }

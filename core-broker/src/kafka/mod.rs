@@ -2,10 +2,12 @@
 
 mod alter_configs;
 mod alter_partition_reassignments;
+mod answers;
 mod api_versions;
 mod authorized_operations;
 mod config_resource;
 mod connection;
+mod connections;
 mod create_partitions;
 mod create_topics;
 mod delete_records;
@@ -26,10 +28,11 @@ mod list_config_resources;
 mod list_offsets;
 mod list_partition_reassignments;
 mod listener;
+mod memory;
 mod metadata;
 mod offset_for_leader_epoch;
 mod produce;
 mod send;
 
-pub use connection::SHARE_BYTES;
+pub use connections::Connections;
 pub use listener::{bind, serve};

@@ -3,12 +3,14 @@
 
 use std::{cell::RefCell, collections::VecDeque, io};
 
+use anyhow::bail;
 use bytes::{Buf, Bytes};
 use commit_log::{RealFile, Slice};
 use kafka_wire::Part;
-use tokio::net::tcp::OwnedWriteHalf;
+use tokio::{net::tcp::WriteHalf, time::sleep};
 
-use crate::partition::blocking;
+use super::connection::{Closed, PATIENCE};
+use crate::{broker::Shared, partition::blocking};
 
 /// What is offered to the socket at a time; a piece this size stays in the processor's cache between the file
 /// and the socket.
@@ -37,11 +39,15 @@ pub fn pieces(parts: Vec<Part>, records: impl IntoIterator<Item = Slice<RealFile
     parts.into_iter().map(piece).collect()
 }
 
-pub async fn send(socket: &OwnedWriteHalf, pieces: Vec<Piece>) -> io::Result<()> {
+pub async fn send(socket: &WriteHalf<'_>, pieces: Vec<Piece>, shared: &Shared) -> anyhow::Result<()> {
     let mut queue = Queue(pieces.into());
     let mut room = MOST_BYTES;
     while !queue.0.is_empty() {
-        socket.writable().await?;
+        tokio::select! {
+            biased;
+            writable = socket.writable() => writable?,
+            () = is_in_the_way(shared) => bail!(Closed::NeverReads),
+        }
         match BUFFER.with_borrow_mut(|buffer| offer(socket, &queue, &mut buffer[..room]))? {
             Offered::Taken { bytes, all } => {
                 queue.advance(bytes);
@@ -52,6 +58,16 @@ pub async fn send(socket: &OwnedWriteHalf, pieces: Vec<Piece>) -> io::Result<()>
         }
     }
     Ok(())
+}
+
+/// Until a client that takes nothing is in the way of others, or was so for as long as it could have been idle.
+async fn is_in_the_way(shared: &Shared) {
+    sleep(PATIENCE).await;
+    tokio::select! {
+        // Its requests in flight hold some.
+        () = shared.connections.request_memory.shortage() => {}
+        () = sleep(shared.config.broker.connections_max_idle.0) => {}
+    }
 }
 
 thread_local! {
@@ -65,7 +81,7 @@ enum Offered {
     NotInMemory,
 }
 
-fn offer(socket: &OwnedWriteHalf, queue: &Queue, buffer: &mut [u8]) -> io::Result<Offered> {
+fn offer(socket: &WriteHalf<'_>, queue: &Queue, buffer: &mut [u8]) -> io::Result<Offered> {
     let filled = queue.fill(buffer)?;
     if filled == 0 {
         return Ok(Offered::NotInMemory);

@@ -19,7 +19,6 @@ use super::{
 use crate::{
     broker::Shared,
     groups::report::{GroupsReport, PartitionLag},
-    kafka::SHARE_BYTES,
     partition::Partition,
     upkeep::UpkeepTotals,
 };
@@ -73,10 +72,8 @@ impl Metrics {
 impl Gathered {
     pub async fn of(shared: &Shared) -> Self {
         let admin = &shared.config.admin;
-        let shares = shared.config.broker.requests_max.0 / SHARE_BYTES;
-        let free = shared.request_memory.available_permits() as u64;
         let mut gathered = Self {
-            request_memory_bytes: shares.saturating_sub(free) * SHARE_BYTES,
+            request_memory_bytes: shared.connections.request_memory.bytes_in_use(),
             upkeep: shared.upkeep.totals(),
             // A coordinator that has stopped is what `/readyz` tells.
             groups: shared.groups.report(admin.max_group_lags).await.unwrap_or_default(),

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // processes, files, clocks
 
 mod admin;
+mod connections;
 mod front_door;
 mod full_disk;
 mod group;

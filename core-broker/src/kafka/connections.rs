@@ -1,0 +1,113 @@
+//! What the connections of Kafka clients share: memory, places, quotas, lines of the log, and the end.
+
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard},
+    time::{Duration, Instant},
+};
+
+use broker_logic::connections::{self as logic, ByteQuota, Full, PlaceLimits, Places, Rarely};
+use service::ByteSize;
+use tokio::sync::watch;
+
+use super::memory::Memory;
+use crate::config::{ByteRates, Config};
+
+pub struct Connections {
+    /// Of requests, from before their bytes are read until the last of these is gone.
+    pub request_memory: Memory,
+    places: Mutex<Places<IpAddr>>,
+    produced: Mutex<ByteQuota>,
+    fetched: Mutex<ByteQuota>,
+    told: Mutex<Rarely<Cause>>,
+    stop: watch::Sender<bool>,
+}
+
+/// Why a client was not served, as far as the log tells it apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    Accept,
+    Full(Full),
+    TooSlow,
+    NeverReads,
+    Unreadable,
+}
+
+impl Connections {
+    pub fn new(config: &Config) -> Self {
+        let broker = &config.broker;
+        let limits = PlaceLimits {
+            total: broker.max_connections,
+            listeners: config.listener.iter().map(|it| it.max_connections.unwrap_or(usize::MAX)).collect(),
+            per_address: broker.max_connections_per_ip.unwrap_or(usize::MAX),
+        };
+        let quota = |rate: fn(&ByteRates) -> Option<ByteSize>| {
+            let clients = config.quotas.clients.iter();
+            let by_client = clients.filter_map(|(id, rates)| Some((id.clone(), rate(rates)?.0)));
+            let default = rate(&config.quotas.default_rates()).map(|rate| rate.0);
+            Mutex::new(ByteQuota::new(logic::ByteRates { default, by_client: by_client.collect() }))
+        };
+        let (stop, _) = watch::channel(false);
+        Self {
+            request_memory: Memory::new(broker.requests_max.0),
+            places: Mutex::new(Places::new(limits)),
+            produced: quota(|rates| rates.producer_byte_rate),
+            fetched: quota(|rates| rates.consumer_byte_rate),
+            told: Mutex::default(),
+            stop,
+        }
+    }
+
+    /// A place among the connections, left when it is dropped.
+    pub fn enter(self: &Arc<Self>, listener: usize, address: IpAddr) -> Result<Place, Full> {
+        locked(&self.places).enter(listener, address)?;
+        Ok(Place { connections: self.clone(), listener, address })
+    }
+
+    pub fn open(&self) -> usize {
+        locked(&self.places).total()
+    }
+
+    /// How long a producer is to wait after so many bytes.
+    pub fn produced(&self, client_id: &str, bytes: usize) -> Duration {
+        locked(&self.produced).charge(client_id, bytes as u64, Instant::now())
+    }
+
+    /// How long a consumer is to wait after so many bytes.
+    pub fn fetched(&self, client_id: &str, bytes: usize) -> Duration {
+        locked(&self.fetched).charge(client_id, bytes as u64, Instant::now())
+    }
+
+    /// Whether the log may tell it, and then how many more there were since it told it last.
+    pub fn happened(&self, cause: Cause) -> Option<u64> {
+        locked(&self.told).happened(cause, Instant::now())
+    }
+
+    /// No request is taken from here on, and what waits for something to happen is answered.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Until the broker stops.
+    pub async fn stopping(&self) {
+        // The sender is here, so the channel is open.
+        let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
+    }
+}
+
+/// One connection's place.
+pub struct Place {
+    connections: Arc<Connections>,
+    listener: usize,
+    address: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        locked(&self.connections.places).leave(self.listener, self.address);
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no holder of this lock panics")
+}
