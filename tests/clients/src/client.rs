@@ -143,6 +143,11 @@ impl Program {
         command::output(self.command()?.args(args), b"").with_context(|| self.client.folder)
     }
 
+    /// Runs another program of a Java client's folder.
+    pub fn run_java(&self, file: &str, args: &[&str]) -> Result<String> {
+        command::output(self.java(file).args(args), b"").with_context(|| file.to_owned())
+    }
+
     fn command(&self) -> Result<Command> {
         let sources = self.client.sources();
         Ok(match self.client.language {
@@ -152,18 +157,20 @@ impl Program {
                 python
             }
             Language::Go => Command::new(self.build_go(&sources)?),
-            Language::Java => {
-                let mut java = Command::new("java");
-                let tuned = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m", "-cp"];
-                java.args(tuned).arg(self.installed.join("libs/*")).arg(sources.join("Program.java"));
-                java
-            }
+            Language::Java => self.java("Program.java"),
             Language::JavaScript => {
                 let mut node = Command::new("node");
                 node.arg(sources.join("program.cjs")).env("NODE_PATH", self.installed.join("node_modules"));
                 node
             }
         })
+    }
+
+    fn java(&self, file: &str) -> Command {
+        let mut java = Command::new("java");
+        let tuned = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m", "-cp"];
+        java.args(tuned).arg(self.installed.join("libs/*")).arg(self.client.sources().join(file));
+        java
     }
 
     /// Compiled from the modules that are here; the network is not asked.

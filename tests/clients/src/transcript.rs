@@ -31,7 +31,14 @@ without key: INVALID_RECORD
 ahead of time: INVALID_TIMESTAMP
 noted too much: OFFSET_METADATA_TOO_LARGE";
 
+/// What Apache Kafka 4.3.1 tells admins; a run against it keeps this true.
+const ADMINS: &str = include_str!("../java/admins.txt");
+
 impl Client {
+    pub fn check_admins(&self, said: &str) -> Result<()> {
+        self.check(ADMINS.lines().map(str::to_owned).collect(), said)
+    }
+
     pub fn check_details(&self, said: &str) -> Result<()> {
         self.check(DETAILS.lines().map(str::to_owned).collect(), said)
     }
