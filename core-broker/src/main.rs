@@ -32,6 +32,8 @@ enum Command {
     Produce(cli::Words),
     /// Print the records of a topic (kafka-console-consumer)
     Consume(cli::Words),
+    /// List, describe, reset and delete consumer groups (kafka-consumer-groups)
+    Groups(cli::Words),
     /// Print what lies in which log directory (kafka-log-dirs)
     LogDirs(cli::Words),
     /// Look into the files of logs
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         Command::GetOffsets(words) => cli::GET_OFFSETS.run(words),
         Command::Produce(words) => cli::PRODUCE.run(words),
         Command::Consume(words) => cli::CONSUME.run(words),
+        Command::Groups(words) => cli::GROUPS.run(words),
         Command::LogDirs(words) => cli::LOG_DIRS.run(words),
         Command::Log(args) => match cli::log(args) {
             Ok(code) => code,

@@ -10,6 +10,7 @@ mod consume;
 mod delete_records;
 mod failure;
 mod get_offsets;
+mod groups;
 mod interrupt;
 mod librdkafka;
 mod log;
@@ -28,6 +29,7 @@ pub use consume::CONSUME;
 pub use delete_records::DELETE_RECORDS;
 use failure::{Exception, Failure};
 pub use get_offsets::GET_OFFSETS;
+pub use groups::GROUPS;
 pub use log::{Log, log};
 pub use log_dirs::LOG_DIRS;
 use options::{Options, Spec};
@@ -51,7 +53,8 @@ pub struct Tool {
 }
 
 /// Those that links lead to.
-const LINKS: [&Tool; 7] = [&TOPICS, &CONFIGS, &DELETE_RECORDS, &GET_OFFSETS, &LOG_DIRS, &PRODUCE, &CONSUME];
+const LINKS: [&Tool; 8] =
+    [&TOPICS, &CONFIGS, &DELETE_RECORDS, &GET_OFFSETS, &LOG_DIRS, &PRODUCE, &CONSUME, &GROUPS];
 
 /// The words of a subcommand, which the tool reads itself.
 #[derive(Debug, clap::Args)]
