@@ -60,16 +60,16 @@ pub const BROKER_CONFIGS: &[BrokerConfig] = broker_configs! {
     "Where the broker stands."
 
     "compression.gzip.level" Some("-1"), Values::IntOr { or: -1, min: 1, max: 9 }, Dynamic;
-    "How hard gzip works where the broker compresses; -1 is gzip's own default."
+    "Kafka's level of gzip where the broker compresses; this broker takes gzip's own default."
 
     "compression.lz4.level" Some("9"), Values::Int { min: 1, max: 17 }, Dynamic;
-    "How hard lz4 works where the broker compresses."
+    "Kafka's level of lz4 where the broker compresses; this broker takes lz4's own default."
 
     "compression.type" Some("producer"), Values::OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]), Dynamic;
     "How batches are compressed on disk; 'producer' keeps them as they came."
 
     "compression.zstd.level" Some("3"), Values::Int { min: -131_072, max: 22 }, Dynamic;
-    "How hard zstd works where the broker compresses."
+    "Kafka's level of zstd where the broker compresses; this broker takes zstd's own default."
 
     "connections.max.idle.ms" Some("600000"), long(0), AtStart;
     "A connection that is silent for this long is closed."
@@ -108,11 +108,18 @@ pub const BROKER_CONFIGS: &[BrokerConfig] = broker_configs! {
     "listeners" None, Values::List, AtStart;
     "Where the broker listens for Kafka clients."
 
+    "log.cleaner.backoff.ms" Some("15000"), long(0), AtStart;
+    "How often the broker looks for logs to compact."
+
     "log.cleaner.delete.retention.ms" Some("86400000"), long(0), Dynamic;
     "How long a tombstone stays in a compacted topic."
 
     "log.cleaner.enable" Some("true"), Values::Boolean, AtStart;
     "Whether compacted topics are compacted."
+
+    // Kafka has no limit, and a cleaner there takes the disk from those who wait.
+    "log.cleaner.io.max.bytes.per.second" Some("67108864"), Values::Double { min: 0.0, max: f64::MAX }, AtStart;
+    "What compaction may read in a second."
 
     "log.cleaner.max.compaction.lag.ms" Some(LONG_MAX), long(1), Dynamic;
     "A record of a compacted topic is compacted after this time, however little there is to gain."
@@ -122,6 +129,9 @@ pub const BROKER_CONFIGS: &[BrokerConfig] = broker_configs! {
 
     "log.cleaner.min.compaction.lag.ms" Some("0"), long(0), Dynamic;
     "A record of a compacted topic stays at least this long."
+
+    "log.cleaner.threads" Some("1"), int(1), AtStart;
+    "Logs that are compacted at a time."
 
     "log.cleanup.policy" Some("delete"), Values::ListOf(&["compact", "delete"]), Dynamic;
     "What happens to old records: 'delete' by age and size, 'compact' keeps the last of each key."
@@ -142,7 +152,7 @@ pub const BROKER_CONFIGS: &[BrokerConfig] = broker_configs! {
     "Bytes of log between two entries of an offset index."
 
     "log.index.size.max.bytes" Some("10485760"), int(4), Dynamic;
-    "The largest offset index of a segment."
+    "Kafka's limit of an offset index; here an index is as large as its segment needs."
 
     "log.local.retention.bytes" Some("-2"), long(-2), Dynamic;
     "Bytes kept on local disks when segments are tiered; -2 is log.retention.bytes. Nothing is tiered here."
@@ -194,11 +204,20 @@ pub const BROKER_CONFIGS: &[BrokerConfig] = broker_configs! {
     "A log begins a new file before one grows past this size."
 
     "log.segment.delete.delay.ms" Some("60000"), long(0), Dynamic;
-    "How long a file stays on disk after its segment was deleted."
+    "How long Kafka keeps the file of a deleted segment; here it goes at once."
 
     // Kafka has no limit: each costs a file, of which a process has only so many.
     "max.connections" Some("10000"), int(0), AtStart;
     "Connections of Kafka clients at a time."
+
+    "max.connections.per.ip" Some("2147483647"), int(0), AtStart;
+    "Of them, those of one address."
+
+    "max.incremental.fetch.session.cache.slots" Some("1000"), int(0), AtStart;
+    "Incremental fetch sessions at a time."
+
+    "max.request.partition.size.limit" Some("2000"), int(1), AtStart;
+    "Partitions that one answer to DescribeTopicPartitions tells of."
 
     "message.max.bytes" Some("1048588"), int(0), Dynamic;
     "The largest record batch, as it comes, compressed or not."
@@ -221,8 +240,12 @@ pub const BROKER_CONFIGS: &[BrokerConfig] = broker_configs! {
     "offsets.retention.minutes" Some("10080"), int(1), AtStart;
     "How long the committed offsets of a group without members are kept."
 
-    "offsets.topic.num.partitions" Some("50"), int(1), AtStart;
+    // Kafka's 50 are for clusters of many brokers, and each costs open files.
+    "offsets.topic.num.partitions" Some("10"), int(1), AtStart;
     "Partitions of the topic of committed offsets."
+
+    "offsets.topic.replication.factor" Some("1"), int(1), AtStart;
+    "Replicas of the topic of committed offsets."
 
     "process.roles" Some("broker,controller"), Values::List, AtStart;
     "What this process is for its cluster."

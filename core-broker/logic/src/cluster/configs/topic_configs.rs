@@ -73,22 +73,22 @@ pub const TOPIC_CONFIGS: &[TopicConfig] = topic_configs! {
     "What happens to old records: 'delete' removes whole segments by age and size, 'compact' keeps the last record of each key."
 
     "compression.gzip.level" Values::IntOr { or: -1, min: 1, max: 9 }, Broker(&[same("compression.gzip.level")]);
-    "How hard gzip works where the broker compresses; -1 is gzip's own default."
+    "Kafka's level of gzip where the broker compresses; this broker takes gzip's own default."
 
     "compression.lz4.level" Values::Int { min: 1, max: 17 }, Broker(&[same("compression.lz4.level")]);
-    "How hard lz4 works where the broker compresses."
+    "Kafka's level of lz4 where the broker compresses; this broker takes lz4's own default."
 
     "compression.type" Values::OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]), Broker(&[same("compression.type")]);
     "How batches are compressed on disk; 'producer' keeps them as they came."
 
     "compression.zstd.level" Values::Int { min: -131_072, max: 22 }, Broker(&[same("compression.zstd.level")]);
-    "How hard zstd works where the broker compresses."
+    "Kafka's level of zstd where the broker compresses; this broker takes zstd's own default."
 
     "delete.retention.ms" long(0), Broker(&[same("log.cleaner.delete.retention.ms")]);
     "How long a tombstone stays in a compacted topic, so that who reads from the start sees the deletion."
 
     "file.delete.delay.ms" long(0), Broker(&[same("log.segment.delete.delay.ms")]);
-    "How long a file stays on disk after its segment was deleted."
+    "How long Kafka keeps the file of a deleted segment; here it goes at once."
 
     "flush.messages" long(1), Broker(&[same("log.flush.interval.messages")]);
     "Records after which the log is synced to disk. 1: every acknowledged record is on disk, by group commit."
@@ -157,7 +157,7 @@ pub const TOPIC_CONFIGS: &[TopicConfig] = topic_configs! {
     "A log begins a new file before one grows past this size. Files are deleted and compacted whole."
 
     "segment.index.bytes" int(4), Broker(&[same("log.index.size.max.bytes")]);
-    "The largest offset index of a segment."
+    "Kafka's limit of an offset index; here an index is as large as its segment needs."
 
     "segment.jitter.ms" long(0), Broker(&[same("log.roll.jitter.ms"), hours("log.roll.jitter.hours")]);
     "Up to this much is taken off segment.ms, by chance, so that not all logs begin a new file at once."
