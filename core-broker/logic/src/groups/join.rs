@@ -10,7 +10,13 @@ use super::subscription::same_subscription;
 impl Group {
     pub fn join(&mut self, token: Token, request: &JoinRequest, step: &mut Step) {
         if let Err(error) = self.admits(request, step) {
-            return refuse_join(token, error, &request.member_id, step);
+            refuse_join(token, error, &request.member_id, step);
+            if error == GroupError::GroupFull {
+                // One of those for whom there is no place any more: the others need not wait for it.
+                self.remove_member(&request.member_id, error, step);
+                self.try_complete_join(step);
+            }
+            return;
         }
         let instance = request.group_instance_id.as_deref();
         let seated = instance.and_then(|instance| self.static_members.get(instance)).cloned();

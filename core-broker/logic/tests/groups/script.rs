@@ -226,7 +226,7 @@ impl Run {
             ["loaded"] => self.handle(Input::Loaded),
             ["look"] => {
                 let line = self.look();
-                self.looks.push(shorten(&line));
+                self.looks.push(shorten(line.trim_end()));
             }
             ["list"] => self.looks.extend(self.list()),
             ["resign"] => self.handle(Input::Resigned),
