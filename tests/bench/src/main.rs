@@ -1,9 +1,11 @@
 //! Speed, measured against a peer in the same run: `cargo run --release -p bench -- broker --peer apache-kafka`.
 //!
 //! Absolute figures say more about the machine than about the broker; the ratio says something. Every
-//! scenario runs on one target after the other, with the same client (librdkafka) in this process.
+//! scenario runs on one target after the other, with the same client (librdkafka; for groups a light one)
+//! in this process.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // measures wall clocks
 
+mod group;
 mod load;
 mod scenario;
 mod target;
@@ -11,9 +13,9 @@ mod target;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use scenario::Scenario;
+use scenario::{Figure, Scenario};
 use target::Target;
 
 /// Benchmarks as ratios.
@@ -28,19 +30,38 @@ struct Cli {
 enum Command {
     /// The core broker: produce, consume, latency at a fixed rate, a thousand idle partitions
     Broker {
-        /// Measure beside it
-        #[arg(long, value_enum)]
-        peer: Option<Peer>,
         /// Only these scenarios (may be repeated)
         #[arg(long, value_enum)]
         only: Vec<Scenario>,
         /// Seconds per scenario
         #[arg(long, default_value_t = 10)]
         seconds: u64,
-        /// The script that starts Apache Kafka
-        #[arg(long, default_value = "../shared/peers/apache-kafka")]
-        peer_script: PathBuf,
+        #[command(flatten)]
+        beside: Beside,
     },
+    /// A large consumer group: how long it takes until all have their partitions when one joins or leaves
+    Group {
+        #[arg(long, default_value_t = 200)]
+        members: usize,
+        /// Of its topic, given out by the range assignor
+        #[arg(long, default_value_t = 1_000)]
+        partitions: usize,
+        /// How often one joins and leaves
+        #[arg(long, default_value_t = 5)]
+        times: usize,
+        #[command(flatten)]
+        beside: Beside,
+    },
+}
+
+#[derive(Args)]
+struct Beside {
+    /// Measure beside it
+    #[arg(long, value_enum)]
+    peer: Option<Peer>,
+    /// The script that starts Apache Kafka
+    #[arg(long, default_value = "../shared/peers/apache-kafka")]
+    peer_script: PathBuf,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -48,18 +69,28 @@ enum Peer {
     ApacheKafka,
 }
 
+type Start<'a> = &'a dyn Fn() -> Result<Target>;
+
 fn main() -> Result<()> {
-    let Command::Broker { peer, only, seconds, peer_script } = Cli::parse().command;
-    let scenarios: Vec<Scenario> = Scenario::value_variants()
-        .iter()
-        .copied()
-        .filter(|it| only.is_empty() || only.contains(it))
-        .collect();
-    let ours = measure(&Target::longhaul, &scenarios, seconds)?;
-    let theirs = match peer {
-        Some(Peer::ApacheKafka) => {
-            Some(measure(&|| Target::apache_kafka(&peer_script), &scenarios, seconds)?)
+    match Cli::parse().command {
+        Command::Broker { only, seconds, beside } => {
+            let scenarios: Vec<Scenario> = Scenario::value_variants()
+                .iter()
+                .copied()
+                .filter(|it| only.is_empty() || only.contains(it))
+                .collect();
+            compare(&beside, |start| measure(start, &scenarios, seconds))
         }
+        Command::Group { members, partitions, times, beside } => {
+            compare(&beside, |start| group::run(&start()?, group::Size { members, partitions }, times))
+        }
+    }
+}
+
+fn compare(beside: &Beside, figures: impl Fn(Start) -> Result<Vec<Figure>>) -> Result<()> {
+    let ours = figures(&Target::longhaul)?;
+    let theirs = match beside.peer {
+        Some(Peer::ApacheKafka) => Some(figures(&|| Target::apache_kafka(&beside.peer_script))?),
         None => None,
     };
     println!("\n{:<34} {:>14} {:>14} {:>8}", "figure", "longhaul", "peer", "ratio");
@@ -77,11 +108,7 @@ fn main() -> Result<()> {
 }
 
 /// A fresh target for each scenario: none inherits the other's memory or page cache.
-fn measure(
-    start: &dyn Fn() -> Result<Target>,
-    scenarios: &[Scenario],
-    seconds: u64,
-) -> Result<Vec<scenario::Figure>> {
+fn measure(start: Start, scenarios: &[Scenario], seconds: u64) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for scenario in scenarios {
         let target = start()?;

@@ -32,7 +32,7 @@ pub struct Figure {
     pub value: f64,
 }
 
-fn figure(name: &'static str, unit: &'static str, value: f64) -> Figure {
+pub fn figure(name: &'static str, unit: &'static str, value: f64) -> Figure {
     Figure { name, unit, value }
 }
 

@@ -5,6 +5,7 @@ mod cooperative;
 mod properties;
 mod records;
 mod retention;
+mod scale;
 mod script;
 mod traps_commits;
 mod traps_joins;
