@@ -35,23 +35,21 @@ impl<F: DiskFile> Slice<F> {
     pub fn read_cached(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         let wanted = self.bytes.min(buffer.len());
         let read = self.file.read_cached_at(&mut buffer[..wanted], self.position)?;
-        read.map(|read| self.unless_cut_off(read)).transpose()
+        read.map(|read| unless_cut_off(read, wanted)).transpose()
     }
 
     /// Reads the slice's beginning, and waits for the disk.
     pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let wanted = self.bytes.min(buffer.len());
-        self.unless_cut_off(self.file.read_full_at(&mut buffer[..wanted], self.position)?)
+        unless_cut_off(self.file.read_full_at(&mut buffer[..wanted], self.position)?, wanted)
     }
+}
 
-    fn unless_cut_off(&self, read: usize) -> io::Result<usize> {
-        match read {
-            0 if self.bytes > 0 => {
-                Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the segment is shorter than it was"))
-            }
-            read => Ok(read),
-        }
+fn unless_cut_off(read: usize, wanted: usize) -> io::Result<usize> {
+    if read == 0 && wanted > 0 {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the segment is shorter than it was"));
     }
+    Ok(read)
 }
 
 impl<F> Clone for Slice<F> {

@@ -64,6 +64,7 @@ fn a_slice_is_read_to_its_end_though_its_segment_is_deleted() {
     let mut slice = log.reader().slice(0, log.log_end(), 10_000, true).unwrap().unwrap();
     log.advance_log_start(log.log_end()).unwrap();
     let (mut sent, mut buffer) = (Vec::new(), [0; 100]);
+    assert_eq!(slice.read(&mut []).unwrap(), 0, "no room is no error");
     while !slice.is_empty() {
         let read = match slice.read_cached(&mut buffer).unwrap() {
             Some(read) => read,
