@@ -1,10 +1,14 @@
 //! What the broker counts, a function for each fact; METRICS.md is the list. Counting is an atomic addition:
 //! no lock, no look-up by name.
 
+#[cfg(test)]
+mod exposition;
 mod histogram;
 mod process;
 mod requests;
 mod scrape;
+#[cfg(test)]
+mod tests;
 mod topics;
 
 use std::{sync::Arc, time::Duration};

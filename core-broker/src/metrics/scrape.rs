@@ -69,6 +69,23 @@ impl Metrics {
     }
 }
 
+#[cfg(test)]
+impl Gathered {
+    /// One of everything.
+    pub fn example(groups: GroupsReport) -> Self {
+        let partition = PartitionLog {
+            topic: "t".into(),
+            partition: 1,
+            bytes: 1_000,
+            start: 1,
+            end: 9,
+            high_watermark: 7,
+        };
+        let topics = [("t".to_owned(), TopicLogs { partitions: 1, failed: 0, bytes: 1_000, segments: 2 })];
+        Self { topics: topics.into(), partitions: vec![partition], groups, ..Self::default() }
+    }
+}
+
 impl Gathered {
     pub async fn of(shared: &Shared) -> Self {
         let admin = &shared.config.admin;

@@ -9,7 +9,6 @@ use std::{
     },
 };
 
-use kafka_wire::record_batch::BatchHeader;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric},
@@ -46,10 +45,10 @@ struct Table {
 
 impl Traffic {
     /// A batch was appended.
-    pub fn received(&self, header: &BatchHeader) {
-        self.received_bytes.fetch_add(header.size as u64, Relaxed);
+    pub fn received(&self, bytes: usize, records: i32) {
+        self.received_bytes.fetch_add(bytes as u64, Relaxed);
         self.received_batches.fetch_add(1, Relaxed);
-        self.received_records.fetch_add(u64::try_from(header.record_count).unwrap_or(0), Relaxed);
+        self.received_records.fetch_add(u64::try_from(records).unwrap_or(0), Relaxed);
     }
 
     /// Whole batches were read.

@@ -89,7 +89,7 @@ impl Slot {
         });
         let replica = self.hosted.replica();
         if replica.log_end() > log_end && !replica.is_failed() {
-            self.traffic.received(header);
+            self.traffic.received(header.size, header.record_count);
         }
     }
 
