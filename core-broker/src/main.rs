@@ -65,5 +65,10 @@ fn main() -> ExitCode {
 fn run(flags: config::Flags) -> anyhow::Result<()> {
     let config = config::Config::load(flags)?;
     config.log.init();
-    tokio::runtime::Runtime::new()?.block_on(broker::run(config))
+    let runtime = tokio::runtime::Runtime::new()?;
+    let served = runtime.block_on(broker::run(config));
+    // The log cleaner may be in the middle of a compaction and wait on the runtime's timers. It ends with the
+    // process: a compaction that was not installed is none.
+    std::mem::forget(runtime);
+    served
 }

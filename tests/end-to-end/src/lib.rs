@@ -8,6 +8,7 @@
 pub mod command;
 pub mod derived;
 mod fleet;
+pub mod http;
 pub mod kafka;
 pub mod ledger;
 pub mod mqtt;

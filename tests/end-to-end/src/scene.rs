@@ -21,6 +21,8 @@ pub struct Scene {
     pub kafka: SocketAddr,
     pub quic: SocketAddr,
     pub mqtt: SocketAddr,
+    /// The broker's pages for operators.
+    pub admin: SocketAddr,
 }
 
 /// Runs a test in a world of its own; when it fails, the logs of its processes are printed.
@@ -31,6 +33,7 @@ pub fn scene(test: impl FnOnce(&Scene) -> Result<()>) {
         kafka: free_address(),
         quic: free_address(),
         mqtt: free_address(),
+        admin: free_address(),
     };
     std::fs::create_dir_all(scene.logs()).expect("a folder for logs");
     let _watchdog = Watchdog::start(scene.logs());
@@ -77,13 +80,21 @@ impl Scene {
     }
 
     fn broker_with(&self, data: &Path, more: &[&str]) -> Result<Process> {
-        let (data, certs) = (data.display().to_string(), self.path("certs").display().to_string());
-        let (kafka, quic) = (self.kafka.to_string(), self.quic.to_string());
-        let mut args = vec!["run", "--data", &data, "--kafka", &kafka, "--quic", &quic, "--certs", &certs];
-        args.extend(more);
+        let words = self.broker_words(data);
+        let args: Vec<&str> = words.iter().map(String::as_str).chain(more.iter().copied()).collect();
         let mut broker = self.start("core-broker", "core-broker", &args)?;
         broker.ready()?;
         Ok(broker)
+    }
+
+    /// The command line of a broker, behind the program.
+    pub fn broker_words(&self, data: &Path) -> Vec<String> {
+        let (data, certs) = (data.display().to_string(), self.path("certs").display().to_string());
+        let [kafka, quic, admin] = [self.kafka, self.quic, self.admin].map(|address| address.to_string());
+        let named =
+            [("--data", data), ("--certs", certs), ("--kafka", kafka), ("--quic", quic), ("--admin", admin)];
+        let named = named.into_iter().flat_map(|(name, value)| [name.to_owned(), value]);
+        ["run".to_owned()].into_iter().chain(named).collect()
     }
 
     /// An agent that serves.

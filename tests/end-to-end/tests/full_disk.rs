@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use end_to_end::{Process, Scene, mqtt, scene, topic};
+use end_to_end::{Process, Scene, http, mqtt, scene, topic};
 
 const TOPIC: &str = "fleet/trucks/truck-1/gps";
 
@@ -68,10 +68,14 @@ fn a_broker_on_a_full_disk_keeps_what_it_confirmed_and_takes_the_rest_when_there
             acknowledged.extend(now);
         }
         wait_for_log(&broker, "ERROR")?;
+        let unready = http::wait_for(scene.admin, "/readyz", PATIENCE, |page| page.status == 503)?;
+        ensure!(unready.body.contains("the log of trucks_gps-"), "{}", unready.body);
+        ensure!(http::get(scene.admin, "/healthz")?.status == 200);
         ensure!(broker.is_alive(), "the broker died of a full disk: {}", broker.last_words());
 
         disk.free()?;
         check_all_arrive(scene, &acknowledged)?;
+        http::wait_for(scene.admin, "/readyz", PATIENCE, |page| page.status == 200)?;
         agent.stop()?;
         broker.stop()
     });

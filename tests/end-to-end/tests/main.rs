@@ -11,6 +11,7 @@ mod kcat;
 mod kill;
 mod listeners;
 mod logs;
+mod operations;
 mod path;
 mod replay;
 mod signals;
