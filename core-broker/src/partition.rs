@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::{
     hosted::{Answers, AppendResult},
     metrics::Traffic,
-    writer::{Command, HostedLog, Waiter},
+    writer::{Command, HostedLog, Tell, Waiter},
 };
 
 /// What others may know of a replica without asking its owner.
@@ -70,18 +70,24 @@ impl Partition {
         question: impl FnOnce(&mut HostedLog, i64, &mut Answers<Waiter>) -> T + Send + 'static,
     ) -> Option<T> {
         let (answer, receiver) = oneshot::channel();
-        let task = Box::new(move |hosted: &mut HostedLog, now_ms, answers: &mut Answers<Waiter>| {
-            let _ = answer.send(question(hosted, now_ms, answers));
+        let task = Box::new(move |hosted: &mut HostedLog, now_ms, answers: &mut Answers<Waiter>| -> Tell {
+            let result = question(hosted, now_ms, answers);
+            Box::new(move || {
+                let _ = answer.send(result);
+            })
         });
         self.writer.send(Command::Do { slot: self.slot, task }).await.ok()?;
         receiver.await.ok()
     }
 
-    /// In force for whatever is submitted from here on.
+    /// In force when it returns.
     pub async fn configure(&self, settings: TopicSettings) {
-        let command = Command::Configure { slot: self.slot, settings: Box::new(settings) };
+        let (answer, configured) = oneshot::channel();
+        let command = Command::Configure { slot: self.slot, settings: Box::new(settings), answer };
         // A stopped owner needs no settings.
-        let _ = self.writer.send(command).await;
+        if self.writer.send(command).await.is_ok() {
+            let _ = configured.await;
+        }
     }
 
     /// Answers whoever waits, and lets go of the log. What is on the disk stays.

@@ -13,7 +13,7 @@ use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
 };
-use tracing::info;
+use tracing::{error, info};
 
 use crate::{
     cleaner::Cleaner,
@@ -42,8 +42,9 @@ impl Host {
         deleted::find_leftovers(&self.logs, removed)
     }
 
+    /// A log that cannot be opened is told and left out: it is no reason to keep the others from anybody.
     pub(super) async fn open_all(&self, image: &ClusterImage) -> anyhow::Result<()> {
-        let mut opening = JoinSet::new();
+        let mut opening: JoinSet<()> = JoinSet::new();
         for topic in image.topics() {
             for (partition, state) in topic.partitions() {
                 if state.leader != Some(self.me) {
@@ -54,13 +55,18 @@ impl Host {
                 if opening.len() >= OPENED_AT_A_TIME
                     && let Some(opened) = opening.join_next().await
                 {
-                    opened??;
+                    opened?;
                 }
-                opening.spawn(async move { host.open_partition(open).await });
+                opening.spawn(async move {
+                    let id = open.id.clone();
+                    if let Err(error) = host.open_partition(open).await {
+                        error!(partition = %id, "the partition is not served: {error:#}");
+                    }
+                });
             }
         }
         while let Some(opened) = opening.join_next().await {
-            opened??;
+            opened?;
         }
         Ok(())
     }

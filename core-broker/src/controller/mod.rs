@@ -195,7 +195,9 @@ impl Loop {
         let hosted = self.host(&records).await;
         // The records are durable: they are shown even where the disk would not follow.
         self.published.send_replace(Arc::new(self.metadata.image.clone()));
-        hosted.map_err(|error| ControllerError::Log(format!("{error:#}")))?;
+        // After it is shown: whoever waits for a topic and is woken finds that it is gone.
+        let let_go = self.let_go(&records).await;
+        hosted.and(let_go).map_err(|error| ControllerError::Log(format!("{error:#}")))?;
         Ok(records)
     }
 
@@ -205,12 +207,20 @@ impl Loop {
             match record {
                 Record::Topic { name, .. } => info!(topic = name, "topic created"),
                 Record::Partition(partition) => self.host.open(image, partition).await?,
-                Record::RemoveTopic { topic_id } => self.host.delete(*topic_id).await?,
                 _ => {}
             }
         }
         if records.iter().any(|it| matches!(it, Record::TopicConfig { .. } | Record::BrokerConfig { .. })) {
             self.host.configure(image).await;
+        }
+        Ok(())
+    }
+
+    async fn let_go(&self, records: &[Record]) -> anyhow::Result<()> {
+        for record in records {
+            if let Record::RemoveTopic { topic_id } = record {
+                self.host.delete(*topic_id).await?;
+            }
         }
         Ok(())
     }

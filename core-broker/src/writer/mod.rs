@@ -46,8 +46,10 @@ pub type Waiter = oneshot::Sender<AppendResult>;
 /// A partition's log as the writer has it.
 pub type HostedLog = Hosted<RealDisk, Waiter>;
 
-/// Something rare and short that only the owner may do.
-pub type Task = Box<dyn FnOnce(&mut HostedLog, i64, &mut Answers<Waiter>) + Send>;
+/// Something rare and short that only the owner may do. What it returns tells whoever asked, once everybody
+/// can see what was done.
+pub type Task = Box<dyn FnOnce(&mut HostedLog, i64, &mut Answers<Waiter>) -> Tell + Send>;
+pub type Tell = Box<dyn FnOnce()>;
 
 pub enum Command {
     /// A log that somebody has opened: from here on it is the writer's.
@@ -63,9 +65,11 @@ pub enum Command {
         deadline_ms: i64,
         answer: Waiter,
     },
+    /// Answered when the settings are in force.
     Configure {
         slot: usize,
         settings: Box<TopicSettings>,
+        answer: oneshot::Sender<()>,
     },
     /// Between two appends. Dropped if the partition is gone.
     Do {
@@ -142,14 +146,15 @@ impl Writer {
                     Command::Host { hosted, answer } => {
                         let _ = answer.send(self.host(*hosted));
                     }
-                    Command::Configure { slot, settings } => {
+                    Command::Configure { slot, settings, answer } => {
                         if let Some(slot) = self.slot(slot) {
                             slot.configure(*settings);
                         }
+                        let _ = answer.send(());
                     }
                     Command::Do { slot, task } => {
                         if let Some(slot) = self.slot(slot) {
-                            slot.act(task);
+                            slot.act(task)();
                         }
                     }
                     Command::Delete { slot, answer } => {

@@ -230,6 +230,65 @@ fn a_log_whose_middle_is_missing_is_cut_there_and_what_is_behind_is_set_aside() 
     });
 }
 
+#[test]
+fn the_groups_topic_is_compacted_and_every_group_finds_its_offsets_after_a_kill() {
+    scene(|scene| {
+        let mut broker = scene.broker_configured(QUICK_UPKEEP)?;
+        let mut topic = Topic::create(scene.kafka, "read-by-groups", &[])?;
+        for _ in 0..3 {
+            topic.produce_ok(&batch("k", b"v", now_ms(), Producer::NONE))?;
+        }
+        topic.commit("quiet", 1, "once")?;
+        let mut offsets = Topic::of_groups(scene.kafka)?;
+        for (key, value) in [SMALLEST_SEGMENT, ("min.cleanable.dirty.ratio", "0.01")] {
+            offsets.set(key, value)?;
+        }
+        let metadata = "m".repeat(4_000);
+        for number in 0..600 {
+            topic.commit("busy", number % 4, &metadata)?;
+        }
+        topic.commit("busy", 3, "last")?;
+        topic.until("the groups' topic is compacted", |_| {
+            let compacted = |line: &str| line.contains("compacted") && line.contains("__consumer_offsets");
+            Ok(broker.log().lines().any(compacted))
+        })?;
+        for _ in 0..2 {
+            for (group, offset, metadata) in [("quiet", 1, "once"), ("busy", 3, "last")] {
+                let committed = topic.committed(group)?;
+                ensure!(committed == (offset, Some(metadata.to_owned())), "{group}: {committed:?}");
+            }
+            broker.kill_and_start_again()?;
+            topic.reconnect(scene.kafka)?;
+        }
+        broker.stop()
+    });
+}
+
+#[test]
+fn a_partition_that_cannot_be_opened_is_told_and_keeps_nobody_from_the_others() {
+    scene(|scene| {
+        let mut broker = scene.broker()?;
+        let mut lost = Topic::create(scene.kafka, "lost", &[])?;
+        let mut other = Topic::create(scene.kafka, "other", &[])?;
+        for topic in [&mut lost, &mut other] {
+            topic.produce_ok(&batch("k", b"v", now_ms(), Producer::NONE))?;
+        }
+        broker.stop()?;
+        fs::remove_file(logs(scene).join("lost-0/partition.metadata"))?;
+        broker.start_again()?;
+        for topic in [&mut lost, &mut other] {
+            topic.reconnect(scene.kafka)?;
+        }
+        let told = broker.log();
+        let told =
+            told.lines().find(|line| line.contains("the partition is not served")).context("silence")?;
+        ensure!(told.contains("lost-0") && told.contains("partition.metadata"), "{told}");
+        ensure!(lost.fetch(0)?.error_code != ErrorCode::None);
+        ensure!(other.read()?.len() == 1);
+        broker.stop()
+    });
+}
+
 fn without_key() -> Bytes {
     let mut records = RecordsEncoder::new();
     records.push(1, None, Some(b"v"), &[]);

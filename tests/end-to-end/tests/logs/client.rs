@@ -17,6 +17,8 @@ use kafka_wire::{
         fetch::{FetchPartition, FetchRequest, FetchTopic, PartitionData},
         incremental_alter_configs::{AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest},
         list_offsets::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic},
+        offset_commit::{OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic},
+        offset_fetch::{OffsetFetchRequest, OffsetFetchRequestTopic},
         produce::{PartitionProduceData, PartitionProduceResponse, ProduceRequest, TopicProduceData},
     },
     record_batch::{self, Compression, Producer, Record, RecordsEncoder, batches, decode_records},
@@ -55,6 +57,12 @@ impl Topic {
         let created = client.call(request, 7)?.topics.pop().context("no answer for the topic")?;
         ensure!(created.error_code == ErrorCode::None, "{created:?}");
         Ok(Self { client, name: name.into(), id: created.topic_id })
+    }
+
+    /// The topic that the broker keeps groups in.
+    pub fn of_groups(address: SocketAddr) -> Result<Self> {
+        let client = Client::connect(address)?;
+        Ok(Self { client, name: "__consumer_offsets".into(), id: Uuid::nil() })
     }
 
     /// After the broker was started again.
@@ -149,6 +157,49 @@ impl Topic {
         let request = DeleteTopicsRequest { topics, timeout_ms: 10_000, ..Default::default() };
         let mut response = self.client.call(request, 6)?;
         Ok(response.responses.pop().context("no answer")?.error_code)
+    }
+
+    /// As a consumer without a group's members does it.
+    pub fn commit(&mut self, group: &str, offset: i64, metadata: &str) -> Result<()> {
+        let partition = OffsetCommitRequestPartition {
+            committed_offset: offset,
+            committed_metadata: Some(metadata.into()),
+            ..Default::default()
+        };
+        let topic = OffsetCommitRequestTopic {
+            name: self.name.clone(),
+            partitions: vec![partition],
+            ..Default::default()
+        };
+        let request =
+            OffsetCommitRequest { group_id: group.into(), topics: vec![topic], ..Default::default() };
+        self.until("the coordinator takes a commit", |it| {
+            let topic =
+                it.client.call(request.clone(), 8)?.topics.pop().context("no answer for the topic")?;
+            let code = topic.partitions.first().context("no answer for the partition")?.error_code;
+            let is_loading = [ErrorCode::CoordinatorLoadInProgress, ErrorCode::CoordinatorNotAvailable];
+            ensure!(code == ErrorCode::None || is_loading.contains(&code), "{code:?}");
+            Ok(code == ErrorCode::None)
+        })
+    }
+
+    /// The offset that a group has committed, and what it said of it.
+    pub fn committed(&mut self, group: &str) -> Result<(i64, Option<String>)> {
+        let topic = OffsetFetchRequestTopic { name: self.name.clone(), partition_indexes: vec![0] };
+        let request =
+            OffsetFetchRequest { group_id: group.into(), topics: Some(vec![topic]), ..Default::default() };
+        let mut found = None;
+        self.until("the coordinator tells an offset", |it| {
+            let mut response = it.client.call(request.clone(), 7)?;
+            if response.error_code != ErrorCode::None {
+                return Ok(false);
+            }
+            let partitions = response.topics.pop().context("no answer for the topic")?.partitions;
+            let partition = partitions.first().context("no answer for the partition")?;
+            found = Some((partition.committed_offset, partition.metadata.clone()));
+            Ok(true)
+        })?;
+        found.context("no offset")
     }
 
     /// Where the log starts, or why not.
