@@ -41,7 +41,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    if let Some(code) = cli::by_link(std::env::args()) {
+    if let Some(code) = cli::by_link(std::env::args_os()) {
         return code;
     }
     match Cli::parse().command {

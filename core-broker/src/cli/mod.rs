@@ -65,11 +65,11 @@ pub struct Words {
 }
 
 /// Runs the tool whose name this program was called by, if it was.
-pub fn by_link(mut args: std::env::Args) -> Option<ExitCode> {
+pub fn by_link(mut args: std::env::ArgsOs) -> Option<ExitCode> {
     let program = args.next()?;
     let name = Path::new(&program).file_name()?.to_str()?;
     let tool = LINKS.iter().find(|tool| tool.link == name.strip_suffix(".sh").unwrap_or(name))?;
-    let words: Vec<String> = args.collect();
+    let words: Vec<String> = args.map(|word| word.to_string_lossy().into_owned()).collect();
     Some((tool.run)(tool, &words))
 }
 
@@ -133,6 +133,14 @@ fn with_broker(mut words: Vec<String>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_tool_is_installed() {
+        let script = include_str!("../../../deploy/install-cli");
+        for tool in LINKS {
+            assert!(script.split([' ', '(', ')', '\n']).any(|word| word == tool.link), "{}", tool.link);
+        }
+    }
 
     #[test]
     fn a_subcommand_adds_the_broker_that_was_left_out() {

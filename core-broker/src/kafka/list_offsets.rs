@@ -7,9 +7,9 @@ use commit_log::ReadError;
 use kafka_wire::{
     ErrorCode,
     messages::list_offsets::{
-        EARLIEST_LOCAL_TIMESTAMP, EARLIEST_TIMESTAMP, LATEST_TIERED_TIMESTAMP, LATEST_TIMESTAMP,
-        ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
-        ListOffsetsTopicResponse, MAX_TIMESTAMP,
+        EARLIEST_LOCAL_TIMESTAMP, EARLIEST_PENDING_UPLOAD_TIMESTAMP, EARLIEST_TIMESTAMP,
+        LATEST_TIERED_TIMESTAMP, LATEST_TIMESTAMP, ListOffsetsPartition, ListOffsetsPartitionResponse,
+        ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopicResponse, MAX_TIMESTAMP,
     },
     record_batch,
 };
@@ -55,6 +55,7 @@ async fn answer(
         MAX_TIMESTAMP if version >= 7 => blocking_lookup(&partition, newest).await,
         // Nothing is kept anywhere but on local disks.
         LATEST_TIERED_TIMESTAMP if version >= 9 => Ok(None),
+        EARLIEST_PENDING_UPLOAD_TIMESTAMP if version >= 11 => Ok(None),
         timestamp if timestamp >= 0 => {
             blocking_lookup(&partition, move |reader, end| first_at(reader, timestamp, end)).await
         }

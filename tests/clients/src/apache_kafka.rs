@@ -5,6 +5,7 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -19,8 +20,12 @@ const START: Duration = Duration::from_secs(60);
 /// The node's controller listens so far above its broker.
 const CONTROLLER: u16 = 100;
 
+/// The node has one folder, so tests take turns.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// One node, stopped when dropped.
 pub struct ApacheKafka {
+    _turn: MutexGuard<'static, ()>,
     script: PathBuf,
     folder: PathBuf,
     address: SocketAddr,
@@ -31,15 +36,23 @@ pub struct ApacheKafka {
 impl ApacheKafka {
     /// A fresh node; `None`, and a word about it, when its jars are not here.
     pub fn start() -> Result<Option<Self>> {
-        let script = workspace().join("../shared/peers/apache-kafka");
-        let folder = installed().join("apache-kafka");
-        if !script.is_file() || !folder.join("libs/.complete").is_file() {
-            println!("skipped: Apache Kafka is not installed, so nothing is compared with it");
+        if !Self::is_installed() {
             return Ok(None);
         }
-        let node = Self { script, folder, address: free_pair(), again: None };
+        let (script, folder) = (script(), installed().join("apache-kafka"));
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let node = Self { _turn, script, folder, address: free_pair(), again: None };
         command::output(node.command("start").arg("1").arg(node.address.port().to_string()), b"")?;
         Ok(Some(node))
+    }
+
+    /// Or else a word about it.
+    pub fn is_installed() -> bool {
+        let installed = script().is_file() && installed().join("apache-kafka/libs/.complete").is_file();
+        if !installed {
+            println!("skipped: Apache Kafka is not installed, so nothing is compared with it");
+        }
+        installed
     }
 
     pub fn bootstrap(&self) -> String {
@@ -78,6 +91,11 @@ impl Drop for ApacheKafka {
         }
         let _ = command::output(&mut self.command("stop"), b"");
     }
+}
+
+/// What starts it, and fetches its jars.
+fn script() -> PathBuf {
+    workspace().join("../shared/peers/apache-kafka")
 }
 
 /// An address whose controller's port is free too.

@@ -12,6 +12,7 @@
 mod apache_kafka;
 mod client;
 mod stored;
+pub mod tool;
 mod transcript;
 
 pub use apache_kafka::ApacheKafka;

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // processes, files, clocks
 
 mod groups;
+mod tools;
 
 use std::{
     collections::BTreeSet,

@@ -40,7 +40,6 @@ const OPTIONS: &[Spec] = &[
     switch("entity-default", "With --entity-type: what holds for all of the type"),
     value("entity-name", "name", "With --entity-type: which"),
     value("entity-type", "type", "topics, brokers, broker-loggers, client-metrics, groups"),
-    switch("force", "Has no effect: nothing is asked"),
     value("group", "group", "A consumer group"),
     HELP,
     value("ip", "ip", "An address' quotas (not supported)"),
