@@ -17,10 +17,14 @@ use kafka_wire::{
 use tracing::level_filters::LevelFilter;
 
 use super::{
-    config_resource::{ROOT_LOGGER, named_twice, this_broker},
+    config_resource::{ROOT_LOGGER, this_broker},
     errors::Refusal,
 };
 use crate::{broker::Shared, partition::blocking};
+
+/// Resources that a request may name again, each with a part of its configs, say. Without a limit a small
+/// request could ask for an endless answer.
+const MAX_REPEATED: usize = 100;
 
 pub async fn handle(shared: Arc<Shared>, request: DescribeConfigsRequest) -> DescribeConfigsResponse {
     // Thousands of topics may be asked about: the async workers have more urgent work.
@@ -28,17 +32,17 @@ pub async fn handle(shared: Arc<Shared>, request: DescribeConfigsRequest) -> Des
 }
 
 fn describe_all(shared: &Shared, request: DescribeConfigsRequest) -> DescribeConfigsResponse {
-    // A resource is described once, or a small request could ask for an endless answer.
-    let twice = named_twice(
-        request.resources.iter().map(|resource| (resource.resource_type, resource.resource_name.as_str())),
-    );
+    let mut seen = BTreeSet::new();
+    let mut may_repeat = MAX_REPEATED;
     let wanted = Wanted { synonyms: request.include_synonyms, documentation: request.include_documentation };
     let results = request.resources.into_iter().map(|resource| {
         let DescribeConfigsResource { resource_type, resource_name, configuration_keys } = resource;
-        let described = if twice.contains(&(resource_type, resource_name.clone())) {
-            let told = "Each resource must appear at most once.";
+        let repeated = !seen.insert((resource_type, resource_name.clone()));
+        let described = if repeated && may_repeat == 0 {
+            let told = "The request names a resource again that was described before.";
             Err(Refusal::new(ErrorCode::InvalidRequest, told))
         } else {
+            may_repeat -= usize::from(repeated);
             let keys: BTreeSet<String> = configuration_keys.unwrap_or_default().into_iter().collect();
             describe(shared, resource_type, &resource_name, wanted).map(|mut configs| {
                 // None is named: all are meant.

@@ -83,6 +83,7 @@ fn failed(name: &str, error_code: ErrorCode) -> DescribeTopicPartitionsResponseT
         error_code,
         name: Some(name.to_owned()),
         is_internal: is_internal_topic(name),
+        topic_authorized_operations: authorized_operations::TOPIC,
         ..Default::default()
     }
 }

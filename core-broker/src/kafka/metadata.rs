@@ -49,7 +49,7 @@ pub async fn handle(
             }
         }
     }
-    for topic in topics.iter_mut().filter(|topic| topic.error_code.is_ok()) {
+    for topic in &mut topics {
         topic.topic_authorized_operations = authorized_operations::if_asked(
             request.include_topic_authorized_operations,
             authorized_operations::TOPIC,

@@ -140,37 +140,39 @@ impl Language {
 impl Program {
     /// Runs it to its end; what it said.
     pub fn run(&self, args: &[&str]) -> Result<String> {
-        command::output(self.command()?.args(args), b"").with_context(|| self.client.folder)
-    }
-
-    /// Runs another program of a Java client's folder.
-    pub fn run_java(&self, file: &str, args: &[&str]) -> Result<String> {
-        command::output(self.java(file).args(args), b"").with_context(|| file.to_owned())
-    }
-
-    fn command(&self) -> Result<Command> {
-        let sources = self.client.sources();
-        Ok(match self.client.language {
-            Language::Python => {
-                let mut python = Command::new(self.installed.join("venv/bin/python"));
-                python.arg("-B").arg(sources.join("program.py"));
-                python
-            }
-            Language::Go => Command::new(self.build_go(&sources)?),
-            Language::Java => self.java("Program.java"),
+        let mut command = match self.client.language {
+            Language::Python => self.source("program.py"),
+            Language::Java => self.source("Program.java"),
+            Language::Go => Command::new(self.build_go(&self.client.sources())?),
             Language::JavaScript => {
                 let mut node = Command::new("node");
-                node.arg(sources.join("program.cjs")).env("NODE_PATH", self.installed.join("node_modules"));
+                node.arg(self.client.sources().join("program.cjs"));
+                node.env("NODE_PATH", self.installed.join("node_modules"));
                 node
             }
-        })
+        };
+        command::output(command.args(args), b"").with_context(|| self.client.folder)
     }
 
-    fn java(&self, file: &str) -> Command {
-        let mut java = Command::new("java");
-        let tuned = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m", "-cp"];
-        java.args(tuned).arg(self.installed.join("libs/*")).arg(self.client.sources().join(file));
-        java
+    /// What the client's other program says, which asks what admins ask.
+    pub fn run_admins(&self, bootstrap: &str) -> Result<String> {
+        let file = if matches!(self.client.language, Language::Java) { "Admins.java" } else { "admins.py" };
+        command::output(self.source(file).arg(bootstrap), b"").with_context(|| self.client.folder)
+    }
+
+    /// A source file that is run as it is, by Java or Python.
+    fn source(&self, file: &str) -> Command {
+        let source = self.client.sources().join(file);
+        if matches!(self.client.language, Language::Java) {
+            let mut java = Command::new("java");
+            let tuned = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m", "-cp"];
+            java.args(tuned).arg(self.installed.join("libs/*")).arg(source);
+            java
+        } else {
+            let mut python = Command::new(self.installed.join("venv/bin/python"));
+            python.arg("-B").arg(source);
+            python
+        }
     }
 
     /// Compiled from the modules that are here; the network is not asked.

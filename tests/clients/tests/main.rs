@@ -77,13 +77,14 @@ fn java_finds_the_details_of_apache_kafka() {
 
 #[test]
 fn admins_are_told_what_apache_kafka_tells_them() {
-    let client = Client::named("java");
-    let Some(program) = client.program() else { return };
-    scene(|scene| {
-        let mut broker = scene.broker()?;
-        client.check_admins(&program.run_java("Admins.java", &[&scene.bootstrap()])?)?;
-        broker.stop()
-    });
+    for client in CLIENTS.iter().filter(|client| client.has_admins()) {
+        let Some(program) = client.program() else { continue };
+        scene(|scene| {
+            let mut broker = scene.broker()?;
+            client.check_admins(&program.run_admins(&scene.bootstrap())?)?;
+            broker.stop()
+        });
+    }
 }
 
 /// The broker is killed between the two halves.
@@ -115,8 +116,9 @@ fn apache_kafka_gives_the_same_answers() -> Result<()> {
     for (client, program) in programs.iter().filter(|(client, _)| client.folder == "java") {
         let said = program.run(&["details", &bootstrap, client.folder, &an_hour_ago()?])?;
         client.check_details(&said).context("Apache Kafka")?;
-        let said = program.run_java("Admins.java", &[&bootstrap])?;
-        client.check_admins(&said).context("Apache Kafka")?;
+    }
+    for (client, program) in programs.iter().filter(|(client, _)| client.has_admins()) {
+        client.check_admins(&program.run_admins(&bootstrap)?).context("Apache Kafka")?;
     }
     apache_kafka.restart()?;
     each(&programs, |client, program| {
