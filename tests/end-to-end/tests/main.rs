@@ -3,6 +3,7 @@
 
 mod admin;
 mod connections;
+mod coordinator;
 mod front_door;
 mod full_disk;
 mod group;
