@@ -128,3 +128,18 @@ fn what_was_counted_is_what_is_shown() {
         assert_eq!(value(name, labels), [expected], "{name} {labels:?}");
     }
 }
+
+#[test]
+fn the_alerts_know_every_name_that_they_use() {
+    let documented: BTreeSet<String> = documented().map(|(name, _, _)| name).collect();
+    let alerts = include_str!("../../../deploy/prometheus/longhaul-alerts.yml");
+    let words = alerts.split(|letter: char| !letter.is_ascii_lowercase() && letter != '_');
+    let names: Vec<&str> = words
+        .filter(|word| word.starts_with("longhaul_broker_") || word.starts_with("process_"))
+        .map(|name| name.strip_suffix("_bucket").unwrap_or(name))
+        .collect();
+    assert!(names.len() > 5, "{names:?}");
+    for name in names {
+        assert!(documented.contains(name), "METRICS.md has no {name}");
+    }
+}
