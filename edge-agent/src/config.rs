@@ -17,6 +17,10 @@ const VARIABLES: &str = "LONGHAUL_AGENT";
 
 /// The flags of `edge-agent run`. What is not given comes from the file, then from the default.
 #[derive(Debug, Default, clap::Args)]
+#[command(
+    next_line_help = true,
+    after_help = "Every key of the config file has a variable too: LONGHAUL_AGENT__PART__KEY. A flag is stronger\nthan a variable, that than the file. `edge-agent check-config` prints what is in force."
+)]
 pub struct Flags {
     /// Config file (TOML)
     #[arg(long, value_name = "FILE", env = "LONGHAUL_AGENT_CONFIG")]

@@ -30,11 +30,15 @@ pub enum AppCommand {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    next_line_help = true,
+    after_help = "Every key of the config file has a variable too: LONGHAUL_APPS__PART__KEY. A flag is stronger\nthan a variable, that than the file. `stream-apps check-config` prints what is in force."
+)]
 pub struct CommonArgs {
     /// Brokers to start from, separated by commas [default: 127.0.0.1:9092]
     #[arg(long, value_name = "HOST:PORT", env = "LONGHAUL_BOOTSTRAP")]
     bootstrap: Option<String>,
-    /// Values for what no flag and no variable gives
+    /// Config file (TOML)
     #[arg(long, value_name = "FILE", env = "LONGHAUL_CONFIG")]
     config: Option<PathBuf>,
     #[command(flatten)]
