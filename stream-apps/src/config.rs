@@ -235,15 +235,23 @@ mod tests {
         }
         for bad in ["", "a", "a:", ":1", "a:0", "a:65536", "a:1,", "a:1;b:2", "::1", "x://a:1", "a b:1"] {
             let error = format!("{:#}", loaded("", &["--bootstrap", bad]).unwrap_err());
-            assert_eq!(error, format!("bootstrap is \"{bad}\", but must be HOST:PORT[,HOST:PORT]"));
+            assert_eq!(
+                error,
+                format!("--bootstrap: bootstrap is \"{bad}\", but must be HOST:PORT[,HOST:PORT]")
+            );
         }
         let table: [(&str, &[&str], &str); 3] = [
-            ("", &["--group", ""], "velocity.group is \"\", but a group has a name"),
-            ("[velocity]\ngroup = \"\"", &[], "velocity.group is \"\", but a group has a name"),
-            ("[driver_break]\ngroup = \"\"", &[], "driver_break.group is \"\", but a group has a name"),
+            ("", &["--group", ""], "--group: velocity.group is \"\", but a group has a name"),
+            ("[velocity]\ngroup = \"\"", &[], "apps.toml:2: velocity.group is \"\", but a group has a name"),
+            (
+                "[driver_break]\ngroup = \"\"",
+                &[],
+                "apps.toml:2: driver_break.group is \"\", but a group has a name",
+            ),
         ];
         for (file, flags, expected) in table {
-            assert_eq!(format!("{:#}", loaded(file, flags).unwrap_err()), expected);
+            let told = format!("{:#}", loaded(file, flags).unwrap_err());
+            assert!(told.ends_with(expected), "{told}");
         }
     }
 
