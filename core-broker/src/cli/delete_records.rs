@@ -13,6 +13,7 @@ use super::{
     cluster::Cluster,
     failure::{Exception, Failure},
     options::{HELP, Spec, VERSION, value},
+    output::{remark, say},
 };
 
 pub const DELETE_RECORDS: Tool = Tool {
@@ -35,7 +36,7 @@ const TIMEOUT_MS: i32 = 60_000;
 type Partition = (String, i32);
 
 fn run(tool: &Tool, words: &[String]) -> ExitCode {
-    tool.end(delete(tool, words), |exception| eprintln!("{}\n{exception}", exception.message))
+    tool.end(delete(tool, words), |exception| remark(format_args!("{}\n{exception}", exception.message)))
 }
 
 fn delete(tool: &Tool, words: &[String]) -> Result<(), Failure> {
@@ -46,13 +47,15 @@ fn delete(tool: &Tool, words: &[String]) -> Result<(), Failure> {
         .map_err(|_| Exception::new("java.io.IOException", format!("Unable to read file {path}")))?;
     let offsets = offsets(&text)?;
     let mut cluster = Cluster::connect(&options, "adminclient-1")?;
-    println!("Executing records delete operation");
+    say("Executing records delete operation");
     let results = ask(&mut cluster, offsets)?;
-    println!("Records delete operation completed:");
+    say("Records delete operation completed:");
     for ((topic, index), result) in results {
         match result {
-            Ok(low_watermark) => println!("partition: {topic}-{index}\tlow_watermark: {low_watermark}"),
-            Err(exception) => println!("partition: {topic}-{index}\terror: {exception}"),
+            Ok(low_watermark) => {
+                say(format_args!("partition: {topic}-{index}\tlow_watermark: {low_watermark}"))
+            }
+            Err(exception) => say(format_args!("partition: {topic}-{index}\terror: {exception}")),
         }
     }
     Ok(())

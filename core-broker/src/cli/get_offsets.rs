@@ -16,6 +16,7 @@ use super::{
     cluster::Cluster,
     failure::{Exception, Failure, accepted},
     options::{HELP, Options, Spec, VERSION, switch, value},
+    output::{remark, say},
     topic_filter::TopicFilter,
 };
 
@@ -64,7 +65,9 @@ const KNOWN_FROM: [(i64, i16); 4] = [
 const TIMEOUT_MS: i32 = 60_000;
 
 fn run(tool: &Tool, words: &[String]) -> ExitCode {
-    tool.end(print_offsets(tool, words), |exception| eprintln!("Error occurred: {}", exception.message))
+    tool.end(print_offsets(tool, words), |exception| {
+        remark(format_args!("Error occurred: {}", exception.message))
+    })
 }
 
 fn print_offsets(tool: &Tool, words: &[String]) -> Result<(), Failure> {
@@ -89,7 +92,7 @@ fn print_offsets(tool: &Tool, words: &[String]) -> Result<(), Failure> {
         return Err(Failure::terse("Could not match any topic-partitions with the specified filters"));
     }
     for line in offsets(&mut cluster, partitions, timestamp)? {
-        println!("{line}");
+        say(line);
     }
     Ok(())
 }
@@ -246,7 +249,9 @@ fn offsets(cluster: &mut Cluster, partitions: ByLeader, timestamp: i64) -> Resul
 }
 
 fn skipped(topic: &str, partition: i32, exception: &Exception) {
-    eprintln!("Skip getting offsets for topic-partition {topic}-{partition} due to error: {exception}");
+    remark(format_args!(
+        "Skip getting offsets for topic-partition {topic}-{partition} due to error: {exception}"
+    ));
 }
 
 #[cfg(test)]

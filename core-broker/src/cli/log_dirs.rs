@@ -13,6 +13,7 @@ use super::{
     cluster::Cluster,
     failure::{Exception, Failure, accepted},
     options::{HELP, Options, Spec, VERSION, switch, value},
+    output::{remark, say},
 };
 
 pub const LOG_DIRS: Tool = Tool {
@@ -33,7 +34,7 @@ const OPTIONS: &[Spec] = &[
 ];
 
 fn run(tool: &Tool, words: &[String]) -> ExitCode {
-    tool.end(describe(tool, words), |exception| eprintln!("{}", exception.message))
+    tool.end(describe(tool, words), |exception| remark(format_args!("{}", exception.message)))
 }
 
 fn describe(tool: &Tool, words: &[String]) -> Result<(), Failure> {
@@ -52,15 +53,15 @@ fn describe(tool: &Tool, words: &[String]) -> Result<(), Failure> {
         )));
     }
     let asked = if asked.is_empty() { existing } else { asked };
-    println!("Querying brokers for log directories information");
+    say("Querying brokers for log directories information");
     let mut described = Vec::new();
     for id in &asked {
         let answer = cluster.broker(*id)?.call(DescribeLogDirsRequest { topics: None })?;
         accepted(answer.error_code, None)?;
         described.push(broker_json(*id, answer.results, &topics));
     }
-    println!("Received log directory information from brokers {}", comma_separated(&asked));
-    println!("{{\"brokers\":[{}],\"version\":1}}", described.join(","));
+    say(format_args!("Received log directory information from brokers {}", comma_separated(&asked)));
+    say(format_args!("{{\"brokers\":[{}],\"version\":1}}", described.join(",")));
     Ok(())
 }
 

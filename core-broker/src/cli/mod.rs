@@ -33,6 +33,7 @@ pub use groups::GROUPS;
 pub use log::{Log, log};
 pub use log_dirs::LOG_DIRS;
 use options::{Options, Spec};
+use output::{remark, say};
 pub use produce::PRODUCE;
 pub use topics::TOPICS;
 
@@ -78,13 +79,34 @@ impl Tool {
     /// broker may be left out.
     pub fn run(&self, Words { words }: Words) -> ExitCode {
         if words.iter().any(|word| word == "--help" || word == "-h") {
-            println!("As {} of Apache Kafka {FOLLOWS}\n", self.link);
-            println!("{}", options::usage(self.options));
-            println!("Here --bootstrap-server may be left out:");
-            println!("[env: LONGHAUL_BOOTSTRAP] [default: {DEFAULT_BROKER}]");
+            say(format_args!("As {} of Apache Kafka {FOLLOWS}\n", self.link));
+            say(options::usage(self.options));
+            say("Here --bootstrap-server may be left out:");
+            say(format_args!("[env: LONGHAUL_BOOTSTRAP] [default: {DEFAULT_BROKER}]"));
             return ExitCode::SUCCESS;
         }
-        (self.run)(self, &with_broker(words))
+        (self.run)(self, &self.with_broker(words))
+    }
+
+    fn with_broker(&self, mut words: Vec<String>) -> Vec<String> {
+        for word in &mut words {
+            if let Some(value) = word.strip_prefix("--bootstrap=") {
+                *word = format!("--bootstrap-server={value}");
+            } else if word == "--bootstrap" {
+                *word = "--bootstrap-server".to_owned();
+            }
+        }
+        let names_brokers = |word: &String| match word.split('=').next() {
+            Some("--bootstrap-server" | "--bootstrap-controller") => true,
+            // There it is a list of ids.
+            Some("--broker-list") => self.link != LOG_DIRS.link,
+            _ => false,
+        };
+        if !words.is_empty() && !words.iter().any(names_brokers) {
+            let broker = std::env::var("LONGHAUL_BOOTSTRAP").unwrap_or_else(|_| DEFAULT_BROKER.to_owned());
+            words.extend(["--bootstrap-server".to_owned(), broker]);
+        }
+        words
     }
 
     fn parse(&self, words: &[String]) -> Result<Options, Failure> {
@@ -103,31 +125,16 @@ impl Tool {
         match result {
             Ok(()) => return ExitCode::SUCCESS,
             Err(Failure::Version) => {
-                println!("{FOLLOWS}");
+                say(FOLLOWS);
                 return ExitCode::SUCCESS;
             }
-            Err(Failure::Usage(said)) => eprint!("{said}\n{}", options::usage(self.options)),
+            Err(Failure::Usage(said)) => {
+                remark(format_args!("{said}\n{}", options::usage(self.options).trim_end()))
+            }
             Err(Failure::Exception(exception)) => complain(exception),
         }
         ExitCode::FAILURE
     }
-}
-
-fn with_broker(mut words: Vec<String>) -> Vec<String> {
-    const NAMES: [&str; 3] = ["--bootstrap-server", "--bootstrap", "--broker-list"];
-    for word in &mut words {
-        if let Some(value) = word.strip_prefix("--bootstrap=") {
-            *word = format!("--bootstrap-server={value}");
-        } else if word == "--bootstrap" {
-            *word = "--bootstrap-server".to_owned();
-        }
-    }
-    let named = words.iter().any(|word| NAMES.contains(&word.split('=').next().unwrap_or_default()));
-    if !named && !words.is_empty() {
-        let broker = std::env::var("LONGHAUL_BOOTSTRAP").unwrap_or_else(|_| DEFAULT_BROKER.to_owned());
-        words.extend(["--bootstrap-server".to_owned(), broker]);
-    }
-    words
 }
 
 #[cfg(test)]
@@ -144,16 +151,17 @@ mod tests {
 
     #[test]
     fn a_subcommand_adds_the_broker_that_was_left_out() {
-        for (words, expected) in [
-            ("--list", "--list --bootstrap-server 127.0.0.1:9092"),
-            ("--list --bootstrap a:1", "--list --bootstrap-server a:1"),
-            ("--bootstrap=a:1 --list", "--bootstrap-server=a:1 --list"),
-            ("--bootstrap-server=a:1 --list", "--bootstrap-server=a:1 --list"),
-            ("--broker-list a:1", "--broker-list a:1"),
+        for (tool, words, expected) in [
+            (&TOPICS, "--list", "--list --bootstrap-server 127.0.0.1:9092"),
+            (&TOPICS, "--list --bootstrap a:1", "--list --bootstrap-server a:1"),
+            (&TOPICS, "--bootstrap=a:1 --list", "--bootstrap-server=a:1 --list"),
+            (&TOPICS, "--bootstrap-server=a:1 --list", "--bootstrap-server=a:1 --list"),
+            (&GET_OFFSETS, "--broker-list a:1", "--broker-list a:1"),
+            (&LOG_DIRS, "--broker-list 1", "--broker-list 1 --bootstrap-server 127.0.0.1:9092"),
         ] {
             let words = words.split(' ').map(str::to_owned).collect();
-            assert_eq!(with_broker(words).join(" "), expected);
+            assert_eq!(tool.with_broker(words).join(" "), expected);
         }
-        assert!(with_broker(Vec::new()).is_empty());
+        assert!(TOPICS.with_broker(Vec::new()).is_empty());
     }
 }

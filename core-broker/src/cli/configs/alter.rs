@@ -12,6 +12,7 @@ use super::{
         cluster::Cluster,
         failure::{Failure, accepted},
         options::Options,
+        output::say,
         properties,
     },
     entity::{Entity, Kind},
@@ -55,8 +56,10 @@ pub fn alter(cluster: &mut Cluster, entity: &Entity, change: Change) -> Result<(
         accepted(response.error_code, response.error_message).map_err(refused)?;
     }
     match name.as_str() {
-        "" => println!("Completed updating default config for {} in the cluster.", entity.kind.name()),
-        name => println!("Completed updating config for {} {name}.", entity.kind.singular()),
+        "" => {
+            say(format_args!("Completed updating default config for {} in the cluster.", entity.kind.name()))
+        }
+        name => say(format_args!("Completed updating config for {} {name}.", entity.kind.singular())),
     }
     Ok(())
 }

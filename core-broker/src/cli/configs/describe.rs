@@ -15,6 +15,7 @@ use super::{
     super::{
         cluster::Cluster,
         failure::{Failure, accepted},
+        output::say,
     },
     alter::is_of_a_broker,
     entity::{Entity, Kind, check_name},
@@ -31,7 +32,7 @@ pub fn describe(cluster: &mut Cluster, entity: &Entity, all: bool) -> Result<(),
             let is_default = entity.kind == Kind::Brokers && name.is_empty();
             if !all && !is_default && !existing(cluster, entity.kind)?.contains(name) {
                 let kind = entity.kind.singular();
-                println!("The {kind} '{name}' doesn't exist and doesn't have dynamic config.");
+                say(format_args!("The {kind} '{name}' doesn't exist and doesn't have dynamic config."));
                 return Ok(());
             }
             vec![name.clone()]
@@ -39,10 +40,10 @@ pub fn describe(cluster: &mut Cluster, entity: &Entity, all: bool) -> Result<(),
     };
     for name in names {
         match name.as_str() {
-            "" => println!("Default configs for {} in the cluster are:", entity.kind.name()),
+            "" => say(format_args!("Default configs for {} in the cluster are:", entity.kind.name())),
             name => {
                 let which = if all { "All" } else { "Dynamic" };
-                println!("{which} configs for {} {name} are:", entity.kind.singular());
+                say(format_args!("{which} configs for {} {name} are:", entity.kind.singular()));
             }
         }
         let own = entity.kind.own_source(&name).filter(|_| !all);
@@ -120,13 +121,13 @@ fn print_config(config: &DescribeConfigsResourceResult) {
         .synonyms
         .iter()
         .map(|synonym| format!("{}:{}={}", source_name(synonym.source), synonym.name, value(&synonym.value)));
-    println!(
+    say(format_args!(
         "  {}={} sensitive={} synonyms={{{}}}",
         config.name,
         value(&config.value),
         config.is_sensitive,
         synonyms.collect::<Vec<_>>().join(", ")
-    );
+    ));
 }
 
 fn source_name(source: i8) -> &'static str {

@@ -11,6 +11,7 @@ use super::{
     cluster::Cluster,
     failure::{Exception, Failure},
     options::{HELP, Spec, VERSION, switch, value},
+    output::remark,
 };
 
 pub const CONFIGS: Tool = Tool {
@@ -79,9 +80,12 @@ fn act(tool: &Tool, words: &[String]) -> Result<(), Failure> {
 
 fn complain(words: &[String], exception: &Exception) {
     if ABOUT_WORDS.iter().any(|class| exception.class.starts_with(class)) {
-        eprintln!("{}", exception.message);
+        remark(format_args!("{}", exception.message));
     } else {
-        eprintln!("Error while executing config command with args '{}'\n{exception}", words.join(" "));
+        remark(format_args!(
+            "Error while executing config command with args '{}'\n{exception}",
+            words.join(" ")
+        ));
     }
 }
 

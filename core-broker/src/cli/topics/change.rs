@@ -16,6 +16,7 @@ use super::{
         cluster::Cluster,
         failure::{Exception, Failure, accepted},
         options::Options,
+        output::say,
     },
     chosen, ensure_some, number_format,
 };
@@ -36,10 +37,8 @@ struct Wanted {
 pub fn create(cluster: &mut Cluster, options: &Options) -> Result<(), Failure> {
     let wanted = wanted(options)?;
     if wanted.name.contains(['.', '_']) {
-        println!(
-            "WARNING: Due to limitations in metric names, topics with a period ('.') or underscore ('_') \
-             could collide. To avoid issues it is best to use either, but not both."
-        );
+        say("WARNING: Due to limitations in metric names, topics with a period ('.') or underscore ('_') \
+             could collide. To avoid issues it is best to use either, but not both.");
     }
     let replication_factor = match wanted.replication_factor.map(i16::try_from) {
         None => -1,
@@ -68,7 +67,7 @@ pub fn create(cluster: &mut Cluster, options: &Options) -> Result<(), Failure> {
     let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: TIMEOUT_MS, validate_only: false };
     for result in cluster.any().call(request)?.topics {
         match result.error_code {
-            ErrorCode::None => println!("Created topic {}.", wanted.name),
+            ErrorCode::None => say(format_args!("Created topic {}.", wanted.name)),
             ErrorCode::TopicAlreadyExists if options.has("if-not-exists") => {}
             error => return Err(refused(error, result.error_message).into()),
         }

@@ -19,6 +19,7 @@ use super::{
         cluster::Cluster,
         failure::{Failure, accepted},
         options::Options,
+        output::say,
     },
     chosen, ensure_some,
 };
@@ -281,12 +282,12 @@ fn print_topic(
         [0, ..] if topic.id == [0; 16] => String::new(),
         id => format!("\tTopicId: {}", data_encoding::BASE64URL_NOPAD.encode(&id)),
     };
-    println!(
+    say(format_args!(
         "Topic: {}{id}\tPartitionCount: {}\tReplicationFactor: {factor}\tConfigs: {}",
         topic.name,
         topic.partitions.len(),
         own.collect::<Vec<_>>().join(",")
-    );
+    ));
 }
 
 fn print_partition(topic: &str, partition: &Partition, reassignment: Option<&OngoingPartitionReassignment>) {
@@ -296,7 +297,7 @@ fn print_partition(topic: &str, partition: &Partition, reassignment: Option<&Ong
         format!("\tAdding Replicas: {adding}\tRemoving Replicas: {removing}")
     });
     let known = |replicas: &Option<Vec<i32>>| replicas.as_deref().map_or_else(|| "N/A".to_owned(), ids);
-    println!(
+    say(format_args!(
         "\tTopic: {topic}\tPartition: {}\tLeader: {leader}\tReplicas: {}\tIsr: {}{}\tElr: {}\tLastKnownElr: {}",
         partition.index,
         ids(&partition.replicas),
@@ -304,7 +305,7 @@ fn print_partition(topic: &str, partition: &Partition, reassignment: Option<&Ong
         moves.unwrap_or_default(),
         known(&partition.eligible),
         known(&partition.last_known_eligible),
-    );
+    ));
 }
 
 fn ids(ids: &[i32]) -> String {

@@ -4,16 +4,14 @@ mod change;
 mod describe;
 mod words;
 
-use std::{
-    process::ExitCode,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::process::ExitCode;
 
 use super::{
     Tool,
     cluster::Cluster,
     failure::{Exception, Failure, accepted},
     options::{HELP, Options, Spec, VERSION, switch, value},
+    output::{log, remark, say},
     topic_filter::TopicFilter,
 };
 
@@ -55,18 +53,22 @@ const OPTIONS: &[Spec] = &[
 fn run(tool: &Tool, words: &[String]) -> ExitCode {
     let options = match words::read(tool, words) {
         Ok(options) => options,
-        Err(failure) => return tool.end(Err(failure), |exception| eprintln!("{}", exception.message)),
+        Err(failure) => {
+            return tool.end(Err(failure), |exception| remark(format_args!("{}", exception.message)));
+        }
     };
     let result = match Cluster::connect(&options, "adminclient-1") {
         Ok(mut cluster) => act(&mut cluster, &options),
         Err(Failure::Exception(exception)) if !exception.is_network() => {
-            return tool.end(Err(exception.into()), |exception| eprintln!("{}", exception.message));
+            return tool
+                .end(Err(exception.into()), |exception| remark(format_args!("{}", exception.message)));
         }
         Err(failure) => Err(failure),
     };
     tool.end(result, |exception| {
-        println!("Error while executing topic command : {}", exception.message);
-        eprintln!("[{}] ERROR {exception}\n (org.apache.kafka.tools.TopicCommand)", log_time());
+        say(format_args!("Error while executing topic command : {}", exception.message));
+        // As the log of the tool ends a line about an exception.
+        log("ERROR", format_args!("{exception}\n"), "org.apache.kafka.tools.TopicCommand");
     })
 }
 
@@ -81,7 +83,7 @@ fn act(cluster: &mut Cluster, options: &Options) -> Result<(), Failure> {
 }
 
 fn list(cluster: &mut Cluster, options: &Options) -> Result<(), Failure> {
-    println!("{}", chosen(cluster, options)?.join("\n"));
+    say(format_args!("{}", chosen(cluster, options)?.join("\n")));
     Ok(())
 }
 
@@ -106,15 +108,6 @@ fn ensure_some(topics: &[String], options: &Options) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
-}
-
-/// As a line of a log begins.
-fn log_time() -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    jiff::Timestamp::from_millisecond(now.as_millis().try_into().unwrap_or_default())
-        .unwrap_or_default()
-        .strftime("%Y-%m-%d %H:%M:%S,%3f")
-        .to_string()
 }
 
 fn number_format(text: &str) -> Exception {

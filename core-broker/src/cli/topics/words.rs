@@ -1,7 +1,12 @@
 //! Which flags of `kafka-topics` go together. The order of the checks is theirs, for only the first that
 //! fails is told.
 
-use super::super::{Tool, failure::Failure, options::Options};
+use super::super::{
+    Tool,
+    failure::Failure,
+    options::Options,
+    output::{remark, say},
+};
 
 const ACTIONS: [&str; 5] = ["create", "list", "alter", "describe", "delete"];
 
@@ -25,9 +30,9 @@ pub fn read(tool: &Tool, words: &[String]) -> Result<Options, Failure> {
         ));
     }
     if options.has("delete-config") {
-        eprintln!(
+        remark(
             "delete-config option is no longer supported and deprecated since version 4.0. \
-             The config will be fully removed in future releases."
+             The config will be fully removed in future releases.",
         );
     }
     check_required(&options)?;
@@ -46,10 +51,8 @@ fn check_required(options: &Options) -> Result<(), Failure> {
                     "--topic or --topic-id is required to describe a topic".to_owned(),
                 ));
             }
-            (true, true) => println!(
-                "Only topic id will be used when both --topic and --topic-id are specified \
-                 and topicId is not Uuid.ZERO_UUID"
-            ),
+            (true, true) => say("Only topic id will be used when both --topic and --topic-id are specified \
+                 and topicId is not Uuid.ZERO_UUID"),
             _ => {}
         }
     }
