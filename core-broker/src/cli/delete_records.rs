@@ -11,7 +11,9 @@ use serde_json::Value;
 use super::{
     Tool,
     cluster::Cluster,
+    connection::Connection,
     failure::{Exception, Failure},
+    leaders::{self, Answers, Asked, Partition},
     options::{HELP, Spec, VERSION, value},
     output::{remark, say},
 };
@@ -33,8 +35,6 @@ const OPTIONS: &[Spec] = &[
 
 const TIMEOUT_MS: i32 = 60_000;
 
-type Partition = (String, i32);
-
 fn run(tool: &Tool, words: &[String]) -> ExitCode {
     tool.end(delete(tool, words), |exception| remark(format_args!("{}\n{exception}", exception.message)))
 }
@@ -48,68 +48,41 @@ fn delete(tool: &Tool, words: &[String]) -> Result<(), Failure> {
     let offsets = offsets(&text)?;
     let mut cluster = Cluster::connect(&options, "adminclient-1")?;
     say("Executing records delete operation");
-    let results = ask(&mut cluster, offsets)?;
+    let results = leaders::ask(&mut cluster, offsets, ask_leader)?;
     say("Records delete operation completed:");
     for ((topic, index), result) in results {
         match result {
             Ok(low_watermark) => {
                 say(format_args!("partition: {topic}-{index}\tlow_watermark: {low_watermark}"))
             }
-            Err(exception) => say(format_args!("partition: {topic}-{index}\terror: {exception}")),
+            Err(error) => {
+                let exception = Exception::of(error, None);
+                say(format_args!("partition: {topic}-{index}\terror: {exception}"));
+            }
         }
     }
     Ok(())
 }
 
-fn ask(
-    cluster: &mut Cluster,
-    offsets: BTreeMap<Partition, i64>,
-) -> Result<BTreeMap<Partition, Result<i64, Exception>>, Failure> {
-    let leaders = leaders(cluster, &offsets)?;
-    let mut results = BTreeMap::new();
-    let mut by_leader: BTreeMap<i32, BTreeMap<String, Vec<DeleteRecordsPartition>>> = BTreeMap::new();
-    for ((topic, partition_index), offset) in offsets {
-        match leaders.get(&(topic.clone(), partition_index)) {
-            Some(leader) => {
-                let topics = by_leader.entry(*leader).or_default();
-                topics.entry(topic).or_default().push(DeleteRecordsPartition { partition_index, offset });
-            }
-            None => {
-                let missing = Exception::of(ErrorCode::UnknownTopicOrPartition, None);
-                results.insert((topic, partition_index), Err(missing));
-            }
+fn ask_leader(leader: &mut Connection, asked: Asked<i64>) -> Result<Answers<i64>, Failure> {
+    let topics = asked.into_iter().map(|(name, partitions)| {
+        let partitions = partitions
+            .into_iter()
+            .map(|(partition_index, offset)| DeleteRecordsPartition { partition_index, offset });
+        DeleteRecordsTopic { name, partitions: partitions.collect() }
+    });
+    let request = DeleteRecordsRequest { topics: topics.collect(), timeout_ms: TIMEOUT_MS };
+    let mut answers = Answers::new();
+    for topic in leader.call(request)?.topics {
+        for partition in topic.partitions {
+            let low_watermark = match partition.error_code {
+                ErrorCode::None => Ok(partition.low_watermark),
+                error => Err(error),
+            };
+            answers.insert((topic.name.clone(), partition.partition_index), low_watermark);
         }
     }
-    for (leader, topics) in by_leader {
-        let topics = topics.into_iter().map(|(name, partitions)| DeleteRecordsTopic { name, partitions });
-        let request = DeleteRecordsRequest { topics: topics.collect(), timeout_ms: TIMEOUT_MS };
-        for topic in cluster.broker(leader)?.call(request)?.topics {
-            for partition in topic.partitions {
-                let result = match partition.error_code {
-                    ErrorCode::None => Ok(partition.low_watermark),
-                    error => Err(Exception::of(error, None)),
-                };
-                results.insert((topic.name.clone(), partition.partition_index), result);
-            }
-        }
-    }
-    Ok(results)
-}
-
-fn leaders(
-    cluster: &mut Cluster,
-    offsets: &BTreeMap<Partition, i64>,
-) -> Result<BTreeMap<Partition, i32>, Failure> {
-    let mut topics: Vec<_> = offsets.keys().map(|(topic, _)| topic.clone()).collect();
-    topics.dedup();
-    let mut leaders = BTreeMap::new();
-    for topic in cluster.metadata(Some(topics))?.topics {
-        let name = topic.name.unwrap_or_default();
-        for partition in topic.partitions.into_iter().filter(|partition| partition.leader_id >= 0) {
-            leaders.insert((name.clone(), partition.partition_index), partition.leader_id);
-        }
-    }
-    Ok(leaders)
+    Ok(answers)
 }
 
 /// `{"partitions": [{"topic": "foo", "partition": 1, "offset": 1}], "version": 1}`

@@ -14,7 +14,9 @@ use kafka_wire::{
 use super::{
     Tool,
     cluster::Cluster,
-    failure::{Exception, Failure, accepted},
+    connection::Connection,
+    failure::{Exception, Failure},
+    leaders::{self, Answers, Asked, Partition},
     options::{HELP, Options, Spec, VERSION, switch, value},
     output::{remark, say},
     topic_filter::TopicFilter,
@@ -185,73 +187,75 @@ fn rule(text: &str) -> Result<Rule, Failure> {
     Ok(Rule { topics, partitions })
 }
 
-/// The chosen partitions by their leaders; those without one under `None`.
-type ByLeader = BTreeMap<Option<i32>, Vec<(String, i32)>>;
-
-fn partitions(cluster: &mut Cluster, rules: &[Rule], exclude_internal: bool) -> Result<ByLeader, Failure> {
-    let mut chosen = ByLeader::new();
+fn partitions(
+    cluster: &mut Cluster,
+    rules: &[Rule],
+    exclude_internal: bool,
+) -> Result<Vec<Partition>, Failure> {
+    let mut chosen = Vec::new();
     for topic in cluster.metadata(None)?.topics {
         if exclude_internal && topic.is_internal {
             continue;
         }
         let name = topic.name.unwrap_or_default();
-        accepted(topic.error_code, None)?;
-        for partition in topic.partitions {
-            let index = partition.partition_index;
-            if rules.iter().any(|rule| rule.topics.chooses(&name) && rule.partitions.choose(index)) {
-                let leader = (partition.leader_id >= 0).then_some(partition.leader_id);
-                chosen.entry(leader).or_default().push((name.clone(), index));
-            }
-        }
+        let indexes = topic.partitions.into_iter().map(|partition| partition.partition_index);
+        let of_rule = |rule: &Rule, index| rule.topics.chooses(&name) && rule.partitions.choose(index);
+        let of_rules = indexes.filter(|index| rules.iter().any(|rule| of_rule(rule, *index)));
+        chosen.extend(of_rules.map(|index| (name.clone(), index)));
     }
     Ok(chosen)
 }
 
 /// `topic:partition:offset`, in the order that Kafka gives partitions by their names. A partition that has no
 /// offset at that time is left out.
-fn offsets(cluster: &mut Cluster, partitions: ByLeader, timestamp: i64) -> Result<Vec<String>, Failure> {
+fn offsets(
+    cluster: &mut Cluster,
+    partitions: Vec<Partition>,
+    timestamp: i64,
+) -> Result<Vec<String>, Failure> {
+    let wanted = partitions.into_iter().map(|partition| (partition, timestamp)).collect();
     let mut lines = BTreeMap::new();
-    for (leader, partitions) in partitions {
-        let Some(leader) = leader else {
-            for (topic, index) in partitions {
-                skipped(&topic, index, &Exception::of(ErrorCode::LeaderNotAvailable, None));
+    for ((topic, index), offset) in leaders::ask(cluster, wanted, list_offsets)? {
+        match offset {
+            Ok(offset @ 0..) => {
+                lines.insert(format!("{topic}-{index}"), format!("{topic}:{index}:{offset}"));
             }
-            continue;
-        };
-        let mut topics: BTreeMap<String, Vec<ListOffsetsPartition>> = BTreeMap::new();
-        for (topic, partition_index) in partitions {
-            let asked = ListOffsetsPartition { partition_index, timestamp, ..Default::default() };
-            topics.entry(topic).or_default().push(asked);
-        }
-        let topics = topics.into_iter().map(|(name, partitions)| ListOffsetsTopic { name, partitions });
-        let request =
-            ListOffsetsRequest { topics: topics.collect(), timeout_ms: TIMEOUT_MS, ..Default::default() };
-        let broker = cluster.broker(leader)?;
-        let known_from = KNOWN_FROM.iter().find(|(time, _)| *time == timestamp).map(|(_, version)| *version);
-        if broker.version(ApiKey::ListOffsets, i16::MAX) < known_from {
-            return Err(Exception::of(ErrorCode::UnsupportedVersion, None).into());
-        }
-        for topic in broker.call(request)?.topics {
-            for partition in topic.partitions {
-                let index = partition.partition_index;
-                match partition.error_code {
-                    ErrorCode::None if partition.offset >= 0 => {
-                        let line = format!("{}:{index}:{}", topic.name, partition.offset);
-                        lines.insert(format!("{}-{index}", topic.name), line);
-                    }
-                    ErrorCode::None => {}
-                    error => skipped(&topic.name, index, &Exception::of(error, None)),
-                }
-            }
+            Ok(_) => {}
+            Err(error) => remark(format_args!(
+                "Skip getting offsets for topic-partition {topic}-{index} due to error: {}",
+                Exception::of(error, None)
+            )),
         }
     }
     Ok(lines.into_values().collect())
 }
 
-fn skipped(topic: &str, partition: i32, exception: &Exception) {
-    remark(format_args!(
-        "Skip getting offsets for topic-partition {topic}-{partition} due to error: {exception}"
-    ));
+fn list_offsets(leader: &mut Connection, asked: Asked<i64>) -> Result<Answers<i64>, Failure> {
+    let mut known_from = None;
+    let topics = asked.into_iter().map(|(name, partitions)| {
+        let partitions = partitions.into_iter().map(|(partition_index, timestamp)| {
+            let special = KNOWN_FROM.iter().find(|(time, _)| *time == timestamp);
+            known_from = known_from.max(special.map(|(_, version)| *version));
+            ListOffsetsPartition { partition_index, timestamp, ..Default::default() }
+        });
+        ListOffsetsTopic { name, partitions: partitions.collect() }
+    });
+    let request =
+        ListOffsetsRequest { topics: topics.collect(), timeout_ms: TIMEOUT_MS, ..Default::default() };
+    if leader.version(ApiKey::ListOffsets, i16::MAX) < known_from {
+        return Err(Exception::of(ErrorCode::UnsupportedVersion, None).into());
+    }
+    let mut answers = Answers::new();
+    for topic in leader.call(request)?.topics {
+        for partition in topic.partitions {
+            let offset = match partition.error_code {
+                ErrorCode::None => Ok(partition.offset),
+                error => Err(error),
+            };
+            answers.insert((topic.name.clone(), partition.partition_index), offset);
+        }
+    }
+    Ok(answers)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod failure;
 mod get_offsets;
 mod groups;
 mod interrupt;
+mod leaders;
 mod librdkafka;
 mod log;
 mod log_dirs;
