@@ -72,3 +72,20 @@ pub fn response(error_code: ErrorCode) -> ApiVersionsResponse {
         ..Default::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A client that sees ConsumerGroupHeartbeat (68), ConsumerGroupDescribe (69) or the feature leaves the
+    /// classic protocol at once, and one whose heartbeat is then answered with an error does not come back.
+    #[test]
+    fn trap_18_groups_that_the_broker_assigns_are_not_advertised() {
+        let response = response(ErrorCode::None);
+        let keys: Vec<i16> = response.api_keys.iter().map(|api| api.api_key).collect();
+        assert!([68, 69].iter().all(|key| !keys.contains(key)), "{keys:?}");
+        let features: Vec<&str> =
+            response.finalized_features.iter().map(|feature| feature.name.as_str()).collect();
+        assert!(!features.contains(&"group.version"), "{features:?}");
+    }
+}
