@@ -61,21 +61,27 @@ class Admins {
         tell("set of no name", () -> alter(resource(Type.TOPIC, ""), OpType.SET, "retention.ms=1"));
         tell("own", () -> own(TOPIC));
         tell("set", () -> alter(TOPIC, OpType.SET, "retention.ms= 5 ", "preallocate=TRUE", "cleanup.policy=compact, delete"));
-        tell("own", () -> own(TOPIC));
+        var kept = "cleanup.policy=compact,delete from DYNAMIC_TOPIC_CONFIG";
+        tell("own", () -> eventually("[" + kept + ", preallocate=true from DYNAMIC_TOPIC_CONFIG, "
+            + "retention.ms=5 from DYNAMIC_TOPIC_CONFIG]", () -> own(TOPIC)));
         tell("delete", () -> alter(TOPIC, OpType.DELETE, "retention.ms=", "preallocate=", "nonsense="));
         tell("only validated", () -> admin.incrementalAlterConfigs(Map.of(TOPIC, List.of(operation(OpType.SET, "retention.ms=9"))),
             new AlterConfigsOptions().validateOnly(true)).all().get());
-        tell("own", () -> own(TOPIC));
+        tell("own", () -> eventually("[" + kept + "]", () -> own(TOPIC)));
     }
 
     static void lists() {
-        for (var step : List.of("DELETE cleanup.policy=", "APPEND cleanup.policy=compact", "APPEND cleanup.policy=compact",
-                "SUBTRACT cleanup.policy=delete", "SUBTRACT cleanup.policy=compact", "SUBTRACT cleanup.policy=compact",
-                "DELETE cleanup.policy=", "APPEND retention.ms=1", "SUBTRACT retention.ms=1", "APPEND nonsense=1"))
-            tell(step, () -> {
-                alter(TOPIC, OpType.valueOf(step.split(" ")[0]), step.split(" ")[1]);
-                return own(TOPIC);
+        for (var step : List.of("DELETE cleanup.policy=", "APPEND cleanup.policy=compact > delete,compact",
+                "APPEND cleanup.policy=compact > delete,compact", "SUBTRACT cleanup.policy=delete > compact",
+                "SUBTRACT cleanup.policy=compact > ", "SUBTRACT cleanup.policy=compact > ", "DELETE cleanup.policy=",
+                "APPEND retention.ms=1", "SUBTRACT retention.ms=1", "APPEND nonsense=1")) {
+            var parts = step.split(" > ", -1);
+            var expected = parts.length == 1 ? "[]" : "[cleanup.policy=" + parts[1] + " from DYNAMIC_TOPIC_CONFIG]";
+            tell(parts[0], () -> {
+                alter(TOPIC, OpType.valueOf(parts[0].split(" ")[0]), parts[0].split(" ")[1]);
+                return eventually(expected, () -> own(TOPIC));
             });
+        }
     }
 
     static void nodes() {
