@@ -262,6 +262,24 @@ fn values_are_kept_as_kafka_shows_them() {
 }
 
 #[test]
+fn a_planned_topic_is_described_with_the_configs_of_brokers() {
+    let mut image = cluster();
+    run(&mut image, &alter_broker(None, &[("log.retention.ms", Some("7"))])).expect("accepted");
+    let create = Command::CreateTopic {
+        name: "planned".into(),
+        topic_id: TopicId(Uuid::from_u128(2)),
+        layout: Layout::Automatic { partitions: Some(3), replication_factor: None },
+        configs: vec![("flush.ms".into(), Some("5".into()))],
+    };
+    let records = image.plan(&create, &Limits::default()).expect("accepted");
+    let (sketch, statics) = (image.sketch(&records).expect("applies"), StaticConfigs::default());
+    let topic = sketch.topic("planned").expect("there");
+    let settings = Configs::new(&sketch, ME, &statics).topic_settings(topic);
+    assert_eq!((topic.partition_count(), settings.retention_ms, settings.flush_ms), (3, Some(7), 5));
+    assert_eq!((sketch.topics().count(), image.topic("planned")), (1, None));
+}
+
+#[test]
 fn replacing_returns_what_is_not_named_to_its_default() {
     let mut image = cluster();
     let both = [("retention.ms", Some("1")), ("retention.bytes", Some("2"))];

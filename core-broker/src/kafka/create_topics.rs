@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use broker_logic::{
-    cluster::{ClusterImage, Command, Configs, Layout, Limits, PlanError, TOPIC_CONFIGS, Topic},
+    cluster::{ClusterImage, Command, Configs, Layout, TOPIC_CONFIGS, Topic},
     ids::{BrokerId, TopicId},
 };
 use kafka_wire::{
@@ -49,12 +49,17 @@ async fn create(
 ) -> Result<CreatableTopicResult, Refusal> {
     let name = topic.name.clone();
     let command = command(topic)?;
-    let result = if validate_only {
-        planned(&shared.image(), &command, &shared.limits).map_err(ControllerError::Plan)
+    // What is only validated is described as if it had been created.
+    let image = if validate_only {
+        let image = shared.image();
+        let records = image.plan(&command, &shared.limits).map_err(ControllerError::Plan);
+        let records = records.map_err(|error| Refusal::from(&error))?;
+        Arc::new(image.sketch(&records).expect("what was planned can be applied"))
     } else {
-        shared.controller.run(command).await.map(|_| shared.image())
+        let created = shared.controller.run(command).await;
+        created.map_err(|error| Refusal::from(&error))?;
+        shared.image()
     };
-    let image = result.map_err(|error| Refusal::from(&error))?;
     // It may be gone again.
     let topic = image.topic(&name).ok_or(Refusal::bare(ErrorCode::UnknownTopicOrPartition))?;
     Ok(described(shared, &image, topic))
@@ -80,16 +85,6 @@ fn described(shared: &Shared, image: &ClusterImage, topic: &Topic) -> CreatableT
         configs: Some(configs.collect()),
         ..Default::default()
     }
-}
-
-/// The cluster as it would be: what is only validated is described as if it had been created.
-fn planned(image: &ClusterImage, command: &Command, limits: &Limits) -> Result<Arc<ClusterImage>, PlanError> {
-    let records = image.plan(command, limits)?;
-    let mut image = image.clone();
-    for record in &records {
-        image.apply(record).expect("what was planned on an image can be applied to it");
-    }
-    Ok(Arc::new(image))
 }
 
 fn command(topic: CreatableTopic) -> Result<Command, Refusal> {

@@ -135,6 +135,14 @@ impl ClusterImage {
         Ok(())
     }
 
+    /// What `records` make, seen alone but with the configs of these brokers: to describe a topic that is only
+    /// planned, without a copy of the whole cluster.
+    pub fn sketch(&self, records: &[Record]) -> Result<ClusterImage, ApplyError> {
+        let mut sketch = Self { broker_configs: self.broker_configs.clone(), ..Self::default() };
+        records.iter().try_for_each(|record| sketch.apply(record))?;
+        Ok(sketch)
+    }
+
     fn apply_topic(&mut self, name: &str, topic_id: TopicId) -> Result<(), ApplyError> {
         if self.topic_ids.contains_key(name) || self.topics.contains_key(&topic_id) {
             return Err(ApplyError::TopicExists { name: name.to_owned() });

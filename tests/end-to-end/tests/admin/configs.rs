@@ -14,7 +14,7 @@ use kafka_wire::{
     },
 };
 
-use super::{alter, create, described, set};
+use super::{alter, create, described, produce, set};
 
 #[test]
 fn trap_26_every_config_is_described_and_survives_a_restart() {
@@ -104,6 +104,31 @@ fn trap_27_admins_append_at_once_and_nonsense_harms_nobody() {
         ] {
             let answer = alter(&mut client, type_code, name, key, code, value)?;
             ensure!(answer == refused, "{name} {key} {code} {value:?}: {answer}");
+        }
+        broker.stop()
+    });
+}
+
+#[test]
+fn a_changed_config_is_in_force_at_once_wherever_it_was_set() {
+    scene(|scene| {
+        let mut broker = scene.broker()?;
+        let mut client = Client::connect(scene.kafka)?;
+        create(&mut client, "t", 1, &[])?;
+        let large = "x".repeat(5_000);
+        let key = |resource_type| match resource_type {
+            resource_type::TOPIC => "max.message.bytes",
+            _ => "message.max.bytes",
+        };
+        for (resource_type, name) in
+            [(resource_type::TOPIC, "t"), (resource_type::BROKER, "1"), (resource_type::BROKER, "")]
+        {
+            produce(scene, "t", 0, &large)?;
+            set(&mut client, resource_type, name, key(resource_type), "2000")?;
+            ensure!(produce(scene, "t", 0, &large).is_err(), "{name}: 5000 bytes were taken");
+            produce(scene, "t", 0, "small")?;
+            let unset = alter(&mut client, resource_type, name, key(resource_type), operation::DELETE, None)?;
+            ensure!(unset.is_ok(), "{unset}");
         }
         broker.stop()
     });

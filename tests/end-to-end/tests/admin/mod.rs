@@ -3,7 +3,7 @@
 mod configs;
 mod topics;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use end_to_end::{Scene, kafka::Client};
@@ -17,8 +17,9 @@ use kafka_wire::{
     },
 };
 use rdkafka::{
-    ClientConfig,
-    producer::{BaseProducer, BaseRecord, Producer},
+    ClientConfig, ClientContext,
+    error::KafkaError,
+    producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext},
 };
 use uuid::Uuid;
 
@@ -77,14 +78,32 @@ fn alter(
     Ok(client.call(request, 1)?.responses.pop().context("no answer")?.error_code)
 }
 
+/// Fails when the broker refuses the record.
 fn produce(scene: &Scene, topic: &str, partition: i32, value: &str) -> Result<()> {
-    let producer: BaseProducer = ClientConfig::new()
+    let producer: BaseProducer<Answers> = ClientConfig::new()
         .set("bootstrap.servers", scene.bootstrap())
         .set("message.timeout.ms", "15000")
-        .create()?;
+        .create_with_context(Answers::default())?;
     let record = BaseRecord::<(), str>::to(topic).partition(partition).payload(value);
     producer.send(record).map_err(|(error, _)| error)?;
     producer.flush(Duration::from_secs(15))?;
-    ensure!(producer.in_flight_count() == 0, "not taken");
-    Ok(())
+    let refused = producer.context().refused.lock().expect("no panic").take();
+    refused.map_or(Ok(()), |error| Err(error.into()))
+}
+
+#[derive(Default)]
+struct Answers {
+    refused: Mutex<Option<KafkaError>>,
+}
+
+impl ClientContext for Answers {}
+
+impl ProducerContext for Answers {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = result {
+            *self.refused.lock().expect("no panic") = Some(error.clone());
+        }
+    }
 }

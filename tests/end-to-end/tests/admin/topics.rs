@@ -6,6 +6,7 @@ use kafka_wire::{
     ErrorCode,
     messages::{
         create_partitions::{CreatePartitionsRequest, CreatePartitionsTopic},
+        delete_topics::{DeleteTopicState, DeleteTopicsRequest},
         describe_cluster::DescribeClusterRequest,
         describe_log_dirs::DescribeLogDirsRequest,
         describe_topic_partitions::{DescribeTopicPartitionsRequest, TopicRequest},
@@ -62,13 +63,18 @@ fn trap_19_naming_a_topic_creates_it_only_where_that_is_allowed() {
 }
 
 #[test]
-fn trap_07_a_topic_id_that_nobody_has_is_told_as_such() {
+fn trap_07_a_topic_that_was_made_again_has_another_id_and_the_old_one_is_unknown() {
     scene(|scene| {
         let mut broker = scene.broker()?;
         let mut client = Client::connect(scene.kafka)?;
-        let topic_id = create(&mut client, "t", 1, &[])?;
+        let first = create(&mut client, "t", 1, &[])?;
+        let named = DeleteTopicState { name: Some("t".into()), topic_id: Uuid::nil() };
+        let request = DeleteTopicsRequest { topics: vec![named], ..Default::default() };
+        ensure!(client.call(request, 6)?.responses.iter().all(|deleted| deleted.error_code.is_ok()));
+        let second = create(&mut client, "t", 1, &[])?;
         for (asked, expected) in [
-            (topic_id, (ErrorCode::None, Some("t".to_owned()))),
+            (second, (ErrorCode::None, Some("t".to_owned()))),
+            (first, (ErrorCode::UnknownTopicId, None)),
             (Uuid::from_u128(7), (ErrorCode::UnknownTopicId, None)),
         ] {
             let topics = Some(vec![MetadataRequestTopic { topic_id: asked, name: None }]);
