@@ -11,11 +11,14 @@ mod scrape;
 mod tests;
 mod topics;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use kafka_wire::ApiKey;
 use prometheus_client::{
-    metrics::{counter::Counter, gauge::Gauge},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::{Registry, Unit},
 };
 
@@ -38,6 +41,9 @@ pub struct Metrics {
     connections: Gauge,
     connections_accepted: Counter,
     connections_refused: Counter,
+    connections_closed: Family<[(&'static str, &'static str); 1], Counter>,
+    throttles: Counter,
+    throttle_time: Counter<f64, AtomicU64>,
     group_commit: Histogram,
     sync: Histogram,
     agents: Gauge,
@@ -69,6 +75,19 @@ impl Metrics {
 
     pub fn connection_refused(&self) {
         self.connections_refused.inc();
+    }
+
+    /// We hung up on a client; `cause` is one of a few words.
+    pub fn connection_closed(&self, cause: &'static str) {
+        self.connections_closed.get_or_create(&[("cause", cause)]).inc();
+    }
+
+    /// A client is not heard for so long, because it is over its quota.
+    pub fn throttled(&self, time: Duration) {
+        if !time.is_zero() {
+            self.throttles.inc();
+            self.throttle_time.inc_by(time.as_secs_f64());
+        }
     }
 
     /// The counters of a topic, for each of its partitions to hold.
@@ -119,6 +138,9 @@ impl Default for Metrics {
             connections: Gauge::default(),
             connections_accepted: Counter::default(),
             connections_refused: Counter::default(),
+            connections_closed: Family::default(),
+            throttles: Counter::default(),
+            throttle_time: Counter::default(),
             group_commit: Histogram::new(&COUNT),
             sync: Histogram::new(&TIME),
             agents: Gauge::default(),
@@ -143,6 +165,11 @@ impl Default for Metrics {
                 "Connections of agents refused, because there were too many",
                 &metrics.agents_refused,
             ),
+            (
+                "throttles",
+                "Answers after which a client over its quota is not heard for a while",
+                &metrics.throttles,
+            ),
             ("edge_blocks", "Blocks of agents that are in the log", &metrics.edge_blocks),
             (
                 "edge_blocks_duplicate",
@@ -153,6 +180,10 @@ impl Default for Metrics {
         ] {
             ours.register(name, help, counter.clone());
         }
+        let help = "Connections of Kafka clients that were hung up on, by cause";
+        ours.register("connections_closed", help, metrics.connections_closed.clone());
+        let help = "How long clients over their quota are not heard";
+        ours.register_with_unit("throttle", help, Unit::Seconds, metrics.throttle_time.clone());
         ours.register("edge_agents", "Agents connected", metrics.agents.clone());
         let help = "Record batches appended in one turn of the writer, and made durable together";
         ours.register("group_commit_batches", help, metrics.group_commit.clone());

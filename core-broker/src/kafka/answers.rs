@@ -87,6 +87,7 @@ pub async fn write(
         if let Some(pieces) = answered.pieces {
             send(&socket, pieces, shared).await?;
         }
+        shared.metrics.throttled(answered.throttle);
         flow.end(answered.throttle);
     }
     Ok(())

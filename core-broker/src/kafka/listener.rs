@@ -168,17 +168,18 @@ async fn serve_one(socket: TcpStream, client: Client, shared: Arc<Shared>) {
     }
     debug!(%remote, ?principal, %listener, "client connected");
     let remote = *remote;
-    let connections = shared.connections.clone();
+    let (connections, metrics) = (shared.connections.clone(), shared.metrics.clone());
     match connection::run(socket, client, shared).await {
         Ok(()) => debug!(%remote, "client disconnected"),
         // A client that goes away is no news; one that sends what cannot be read is.
         Err(error) if error.is::<io::Error>() => debug!(%remote, %error, "client went away"),
         Err(error) => {
-            let cause = match error.downcast_ref() {
-                Some(Closed::TooSlow) => Cause::TooSlow,
-                Some(Closed::NeverReads) => Cause::NeverReads,
-                None => Cause::Unreadable,
+            let (cause, name) = match error.downcast_ref() {
+                Some(Closed::TooSlow) => (Cause::TooSlow, "too_slow"),
+                Some(Closed::NeverReads) => (Cause::NeverReads, "never_reads"),
+                None => (Cause::Unreadable, "unreadable"),
             };
+            metrics.connection_closed(name);
             match connections.happened(cause) {
                 Some(more) => warn!(%remote, more, "closed the connection: {error:#}"),
                 None => debug!(%remote, "closed the connection: {error:#}"),

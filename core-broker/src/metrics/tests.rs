@@ -34,6 +34,9 @@ fn counted() -> (Metrics, Gathered) {
     let response = ProduceResponse { topics: vec![topic], ..Default::default() };
     metrics.request_received(ApiKey::Produce).answered(Some(&Response::Produce(response)));
     drop(metrics.connection_opened());
+    metrics.connection_closed("too_slow");
+    metrics.throttled(Duration::from_millis(250));
+    metrics.throttled(Duration::ZERO);
     metrics.group_committed(3);
     metrics.synced(Duration::from_millis(3));
     metrics.edge_block_stored(true);
@@ -112,6 +115,8 @@ fn what_was_counted_is_what_is_shown() {
         ("longhaul_broker_request_errors_total", &[("api", "Produce"), ("error", "MESSAGE_TOO_LARGE")], 2.0),
         ("longhaul_broker_connections", &[], 0.0),
         ("longhaul_broker_connections_accepted_total", &[], 1.0),
+        ("longhaul_broker_throttles_total", &[], 1.0),
+        ("longhaul_broker_throttle_seconds_total", &[], 0.25),
         ("longhaul_broker_topic_received_bytes_total", &[("topic", "t")], 100.0),
         ("longhaul_broker_topic_received_records_total", &[("topic", "t")], 7.0),
         ("longhaul_broker_topic_sent_bytes_total", &[("topic", "t")], 40.0),
