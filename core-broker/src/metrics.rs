@@ -82,7 +82,7 @@ impl Metrics {
         self.connections_closed.get_or_create(&[("cause", cause)]).inc();
     }
 
-    /// A client is not heard for so long, because it is over its quota.
+    /// A client is told to wait, because it is over its quota.
     pub fn throttled(&self, time: Duration) {
         if !time.is_zero() {
             self.throttles.inc();
@@ -182,7 +182,7 @@ impl Default for Metrics {
         }
         let help = "Connections of Kafka clients that were hung up on, by cause";
         ours.register("connections_closed", help, metrics.connections_closed.clone());
-        let help = "How long clients over their quota are not heard";
+        let help = "What clients over their quota were told to wait; the times of one connection overlap";
         ours.register_with_unit("throttle", help, Unit::Seconds, metrics.throttle_time.clone());
         ours.register("edge_agents", "Agents connected", metrics.agents.clone());
         let help = "Record batches appended in one turn of the writer, and made durable together";
