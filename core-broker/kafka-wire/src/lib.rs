@@ -24,12 +24,12 @@ pub mod records;
 mod table;
 mod varint;
 
-#[cfg(test)]
-mod damage;
+#[cfg(any(test, feature = "samples"))]
+pub mod damage;
 #[cfg(test)]
 mod oracle;
-#[cfg(test)]
-mod sample;
+#[cfg(any(test, feature = "samples"))]
+pub mod sample;
 
 pub use api::{ApiKey, Call, Request, Response};
 pub use codec::{

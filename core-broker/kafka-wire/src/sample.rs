@@ -1,10 +1,7 @@
-//! Values for the tests: any byte string is turned into a message, so that proptest can generate
-//! and shrink it.
-
-use std::ops::Range;
+//! Values for tests, here and of those who speak the protocol: any byte string is turned into a message, so
+//! that proptest can generate and shrink it.
 
 use bytes::Bytes;
-use proptest::prelude::*;
 use uuid::Uuid;
 
 use crate::api::{ApiKey, Response, sample_request, sample_response};
@@ -19,8 +16,9 @@ pub fn each_version() -> impl Iterator<Item = (ApiKey, i16)> {
     ApiKey::ALL.iter().flat_map(|api| api.versions().map(|version| (*api, version)))
 }
 
-pub fn entropy(bytes: Range<usize>) -> impl Strategy<Value = Vec<u8>> {
-    proptest::collection::vec(any::<u8>(), bytes)
+#[cfg(test)]
+pub fn entropy(bytes: std::ops::Range<usize>) -> impl proptest::strategy::Strategy<Value = Vec<u8>> {
+    proptest::collection::vec(proptest::prelude::any::<u8>(), bytes)
 }
 
 /// A request as it arrives, checked to come back as it was.
@@ -65,7 +63,7 @@ impl<'a> Source<'a> {
     }
 
     /// Gives the field a value, if the version has it.
-    pub fn fill<T: Field + Sample>(&mut self, row: &Row, value: &mut T) {
+    pub(crate) fn fill<T: Field + Sample>(&mut self, row: &Row, value: &mut T) {
         if row.covers(self.version) {
             *value = T::sample(self, self.version >= row.null_from);
         }

@@ -193,7 +193,7 @@ macro_rules! message {
 
         impl $crate::field::Structure for $name {}
 
-        #[cfg(test)]
+        #[cfg(any(test, feature = "samples"))]
         impl $crate::sample::Sample for $name {
             fn sample(_source: &mut $crate::sample::Source, _nullable: bool) -> Self {
                 let mut _value = Self::default();

@@ -8,22 +8,31 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 /// Memory is given out in pieces of this size.
 const PIECE_BYTES: u64 = 1 << 10;
 
+/// What takes more than this part of all is large.
+const LARGE_PART: u32 = 64;
+
 pub struct Memory {
     free: Arc<Semaphore>,
     pieces: u32,
+    /// Half of it may be in large shares: a few of these never keep everybody else waiting.
+    free_for_large: Arc<Semaphore>,
     /// How many wait for some.
     waiting: watch::Sender<usize>,
 }
 
 /// A part of it, in use.
 #[derive(Debug)]
-pub struct Share(OwnedSemaphorePermit);
+pub struct Share {
+    permit: OwnedSemaphorePermit,
+    _large: Option<OwnedSemaphorePermit>,
+}
 
 impl Memory {
     pub fn new(bytes: u64) -> Self {
         let pieces = u32::try_from(bytes / PIECE_BYTES).unwrap_or(u32::MAX).max(1);
         let (waiting, _) = watch::channel(0);
-        Self { free: Arc::new(Semaphore::new(pieces as usize)), pieces, waiting }
+        let semaphore = |pieces: u32| Arc::new(Semaphore::new(pieces as usize));
+        Self { free: semaphore(pieces), pieces, free_for_large: semaphore(large_half(pieces)), waiting }
     }
 
     /// A share for so many bytes, waited for in turn. What is larger than all of the memory gets all of it.
@@ -33,13 +42,24 @@ impl Memory {
         }
         self.waiting.send_modify(|waiting| *waiting += 1);
         let _waiting = Waiting(&self.waiting);
-        let permit = self.free.clone().acquire_many_owned(self.pieces_of(bytes)).await;
-        Share(permit.expect("the semaphore is never closed"))
+        let acquire = async |from: &Arc<Semaphore>, pieces| {
+            from.clone().acquire_many_owned(pieces).await.expect("the semaphore is never closed")
+        };
+        let large = match self.large_pieces_of(bytes) {
+            Some(pieces) => Some(acquire(&self.free_for_large, pieces).await),
+            None => None,
+        };
+        Share { permit: acquire(&self.free, self.pieces_of(bytes)).await, _large: large }
     }
 
     /// A share that is there, or none.
     pub fn try_share(&self, bytes: usize) -> Option<Share> {
-        self.free.clone().try_acquire_many_owned(self.pieces_of(bytes)).ok().map(Share)
+        let acquire = |from: &Arc<Semaphore>, pieces| from.clone().try_acquire_many_owned(pieces).ok();
+        let large = match self.large_pieces_of(bytes) {
+            Some(pieces) => Some(acquire(&self.free_for_large, pieces)?),
+            None => None,
+        };
+        Some(Share { permit: acquire(&self.free, self.pieces_of(bytes))?, _large: large })
     }
 
     /// Until somebody waits: those who hold memory and make no use of it are in their way.
@@ -52,10 +72,19 @@ impl Memory {
         (u64::from(self.pieces) - self.free.available_permits() as u64) * PIECE_BYTES
     }
 
+    fn large_pieces_of(&self, bytes: usize) -> Option<u32> {
+        let pieces = self.pieces_of(bytes);
+        (pieces > self.pieces / LARGE_PART).then_some(pieces.min(large_half(self.pieces)))
+    }
+
     fn pieces_of(&self, bytes: usize) -> u32 {
         let pieces = (bytes as u64).div_ceil(PIECE_BYTES);
         u32::try_from(pieces).unwrap_or(u32::MAX).min(self.pieces)
     }
+}
+
+fn large_half(pieces: u32) -> u32 {
+    pieces.div_ceil(2)
 }
 
 struct Waiting<'a>(&'a watch::Sender<usize>);
@@ -70,7 +99,7 @@ impl Share {
     /// The bytes with as much of the share as they need; it is given back with the last slice of them.
     pub fn holding(mut self, bytes: Bytes) -> Bytes {
         let needed = (bytes.len() as u64).div_ceil(PIECE_BYTES) as usize;
-        drop(self.0.split(self.0.num_permits().saturating_sub(needed)));
+        drop(self.permit.split(self.permit.num_permits().saturating_sub(needed)));
         if bytes.is_empty() {
             return bytes;
         }
@@ -103,6 +132,16 @@ mod tests {
         assert_eq!((memory.bytes_in_use(), &slice[..]), (3 << 10, &[7; 10][..]));
         drop(slice);
         assert_eq!(memory.bytes_in_use(), 0);
+    }
+
+    #[tokio::test]
+    async fn large_shares_leave_half_of_it_to_the_others() {
+        let memory = Memory::new(1 << 20);
+        let large: Vec<Share> = (0..10).map_while(|_| memory.try_share(100 << 10)).collect();
+        assert_eq!((large.len(), memory.bytes_in_use()), (5, 500 << 10));
+        assert!(memory.try_share(16 << 10).is_some());
+        drop(large);
+        assert!(memory.try_share(usize::MAX).is_some(), "the largest gets all when nobody else has any");
     }
 
     #[tokio::test]

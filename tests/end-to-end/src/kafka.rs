@@ -1,5 +1,7 @@
 //! A Kafka client that is made of frames: it says exactly what a test wants it to say, legal or not.
 
+mod requests;
+
 use std::{
     io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
@@ -9,6 +11,10 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use bytes::{Bytes, BytesMut};
 use kafka_wire::{Call, Request, decode_response, encode_request, frame::take_frame};
+
+pub use requests::{
+    FETCH, PRODUCE, batch, batch_of, create_topic, create_topic_with, fetch, fetched, produce, produced,
+};
 
 const ANSWER: Duration = Duration::from_secs(30);
 const MAX_ANSWER_BYTES: usize = 64 << 20;

@@ -114,10 +114,19 @@ impl Process {
         self.child.id()
     }
 
-    /// Resident memory, in bytes.
+    /// Resident memory.
     pub fn resident_bytes(&self) -> Result<u64> {
+        self.status_bytes("VmRSS:")
+    }
+
+    /// The most that it ever was.
+    pub fn peak_resident_bytes(&self) -> Result<u64> {
+        self.status_bytes("VmHWM:")
+    }
+
+    fn status_bytes(&self, key: &str) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(key)).context("no such line")?;
         let kib = line.trim().trim_end_matches("kB").trim().parse::<u64>()?;
         Ok(kib * 1024)
     }

@@ -6,26 +6,18 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use bytes::Bytes;
-use end_to_end::{Scene, free_address, kafka::Client, mqtt::is_closed_by_peer, scene};
-use kafka_wire::{
-    ErrorCode,
-    messages::{
-        api_versions::ApiVersionsRequest,
-        create_topics::{CreatableTopic, CreateTopicsRequest},
-        fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic},
-        produce::{PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData},
-    },
-    record_batch::{Compression, Producer, RecordsEncoder, assemble},
+use end_to_end::{
+    Scene, free_address,
+    kafka::{Client, FETCH, PRODUCE, batch, create_topic, fetch, fetched, produce, produced},
+    mqtt::is_closed_by_peer,
+    scene,
 };
+use kafka_wire::messages::{api_versions::ApiVersionsRequest, fetch::FetchRequest, produce::ProduceRequest};
 
 const TOPIC: &str = "connections";
 /// The partition that is produced to, and the other.
 const FILLED: i32 = 0;
 const EMPTY: i32 = 1;
-
-const PRODUCE: i16 = 12;
-const FETCH: i16 = 12;
 
 #[test]
 fn limits_of_connections_close_whoever_is_one_too_many_and_the_log_says_so_once() {
@@ -59,14 +51,14 @@ fn a_silent_connection_is_closed_but_not_one_that_waits_for_records() {
     scene(|scene| {
         let mut broker = scene.broker_configured("[broker]\nconnections_max_idle = \"5s\"\n")?;
         let mut waiting = with_topic(scene)?;
-        waiting.ask(fetch(EMPTY, Duration::from_secs(8)), FETCH)?;
+        waiting.ask(read(EMPTY, Duration::from_secs(8)), FETCH)?;
         let begin = Instant::now();
         let mut silent = greeted(scene.kafka)?;
         ensure!(is_closed_by_peer(&mut silent.socket), "a silent connection stays open");
         ensure!(begin.elapsed() > Duration::from_secs(4), "closed after {:?}", begin.elapsed());
         let answer = waiting.answer::<FetchRequest>(FETCH)?;
         ensure!(begin.elapsed() > Duration::from_secs(7), "answered after {:?}", begin.elapsed());
-        ensure!(records(&answer).is_empty(), "{answer:?}");
+        ensure!(fetched(&answer)?.records.is_empty(), "{answer:?}");
         broker.stop()
     });
 }
@@ -79,21 +71,25 @@ fn trap_23_a_client_over_its_quota_is_answered_first_and_then_left_alone() {
                       [quotas.clients.test]\nconsumer_byte_rate = \"30KiB\"\n";
         let mut broker = scene.broker_configured(config)?;
         let mut client = with_topic(scene)?;
-        ensure!(client.call(produce(1, 100 << 10), PRODUCE)?.throttle_time_ms == 0, "within what was saved");
+        ensure!(client.call(record(100 << 10), PRODUCE)?.throttle_time_ms == 0, "within what was saved");
 
         let begin = Instant::now();
-        let throttled = client.call(produce(1, 140 << 10), PRODUCE)?;
+        let throttled = client.call(record(140 << 10), PRODUCE)?;
         let told = Duration::from_millis(throttled.throttle_time_ms as u64);
-        ensure!(offset(&throttled)? == 1, "{throttled:?}");
+        ensure!(produced(&throttled)?.base_offset == 1, "{throttled:?}");
         ensure!(told > Duration::from_millis(1_000) && told < Duration::from_millis(2_500), "{told:?}");
         ensure!(begin.elapsed() < told, "the answer waited for {:?}", begin.elapsed());
         client.call(ApiVersionsRequest::default(), 0)?;
         ensure!(begin.elapsed() >= told, "listened to after {:?}, told {told:?}", begin.elapsed());
 
         // Fetching has an allowance of its own, and this client id one that is its own.
-        ensure!(client.call(fetch(FILLED, Duration::ZERO), FETCH)?.throttle_time_ms == 0, "240 of 300 KiB");
-        let again = client.call(fetch(FILLED, Duration::ZERO), FETCH)?;
-        ensure!(again.throttle_time_ms > 4_000 && !records(&again).is_empty(), "{}", again.throttle_time_ms);
+        ensure!(client.call(read(FILLED, Duration::ZERO), FETCH)?.throttle_time_ms == 0, "240 of 300 KiB");
+        let again = client.call(read(FILLED, Duration::ZERO), FETCH)?;
+        ensure!(
+            again.throttle_time_ms > 4_000 && !fetched(&again)?.records.is_empty(),
+            "{}",
+            again.throttle_time_ms
+        );
         // Whoever is throttled is so alone.
         let mut other = greeted(scene.kafka)?;
         let asked = Instant::now();
@@ -108,11 +104,11 @@ fn what_was_accepted_before_the_stop_is_answered() {
     scene(|scene| {
         let mut broker = scene.broker()?;
         let mut waiting = with_topic(scene)?;
-        waiting.ask(fetch(EMPTY, Duration::from_secs(60)), FETCH)?;
+        waiting.ask(read(EMPTY, Duration::from_secs(60)), FETCH)?;
         let mut producers: Vec<Client> = (0..8).map(|_| greeted(scene.kafka)).collect::<Result<_>>()?;
         for client in &mut producers {
             for _ in 0..5 {
-                client.ask(produce(-1, 10_000), PRODUCE)?;
+                client.ask(record(10_000), PRODUCE)?;
             }
         }
         // One that was answered shows that the rest has arrived as well, or is on its way.
@@ -150,54 +146,18 @@ fn is_refused(address: std::net::SocketAddr) -> Result<bool> {
 
 fn with_topic(scene: &Scene) -> Result<Client> {
     let mut client = greeted(scene.kafka)?;
-    let topic =
-        CreatableTopic { name: TOPIC.into(), num_partitions: 2, replication_factor: 1, ..Default::default() };
-    let asked = CreateTopicsRequest { topics: vec![topic], timeout_ms: 10_000, ..Default::default() };
-    let created = client.call(asked, 5)?;
-    ensure!(created.topics.iter().all(|topic| topic.error_code == ErrorCode::None), "{created:?}");
+    create_topic(&mut client, TOPIC, 2)?;
     Ok(client)
 }
 
 /// One record of so many bytes.
-fn produce(acks: i16, bytes: usize) -> ProduceRequest {
-    let mut encoder = RecordsEncoder::new();
-    encoder.push(0, None, Some(&vec![7; bytes]), &[]);
-    let batch = assemble(&encoder.finish(Compression::None).expect("no codec"), Producer::NONE);
-    ProduceRequest {
-        acks,
-        timeout_ms: 10_000,
-        topics: vec![TopicProduceData {
-            name: TOPIC.into(),
-            partitions: vec![PartitionProduceData { index: FILLED, records: Some(Bytes::from(batch)) }],
-            ..Default::default()
-        }],
-        ..Default::default()
-    }
-}
-
-fn offset(answer: &ProduceResponse) -> Result<i64> {
-    let partition =
-        answer.topics.iter().flat_map(|topic| &topic.partitions).next().context("no partition")?;
-    ensure!(partition.error_code == ErrorCode::None, "{partition:?}");
-    Ok(partition.base_offset)
+fn record(bytes: usize) -> ProduceRequest {
+    produce(TOPIC, &[FILLED], batch(&vec![7; bytes]))
 }
 
 /// From the beginning of a partition.
-fn fetch(partition: i32, wait: Duration) -> FetchRequest {
-    let partition = FetchPartition { partition, partition_max_bytes: 1 << 20, ..Default::default() };
-    FetchRequest {
-        max_wait_ms: wait.as_millis() as i32,
-        min_bytes: 1,
-        max_bytes: 1 << 20,
-        topics: vec![FetchTopic { topic: TOPIC.into(), partitions: vec![partition], ..Default::default() }],
-        ..Default::default()
-    }
-}
-
-fn records(answer: &FetchResponse) -> Bytes {
-    let partitions = answer.responses.iter().flat_map(|topic| &topic.partitions);
-    let chunks: Vec<Bytes> = partitions.map(|partition| partition.records.clone().into_bytes()).collect();
-    chunks.concat().into()
+fn read(partition: i32, wait: Duration) -> FetchRequest {
+    fetch(TOPIC, &[(partition, 0)], wait)
 }
 
 fn until<T>(within: Duration, mut attempt: impl FnMut() -> Option<T>) -> Option<T> {

@@ -122,7 +122,7 @@ macro_rules! apis {
             }
         )*
 
-        #[cfg(test)]
+        #[cfg(any(test, feature = "samples"))]
         pub(crate) fn sample_request(api: ApiKey, source: &mut crate::sample::Source) -> Request {
             use crate::sample::Sample;
             match api {
@@ -130,7 +130,7 @@ macro_rules! apis {
             }
         }
 
-        #[cfg(test)]
+        #[cfg(any(test, feature = "samples"))]
         pub(crate) fn sample_response(api: ApiKey, source: &mut crate::sample::Source) -> Response {
             use crate::sample::Sample;
             match api {

@@ -1,5 +1,10 @@
 //! The port for Kafka clients.
 
+mod bombs;
+mod crowds;
+mod frames;
+mod neighbour;
+
 use std::{
     io::{Read, Write},
     net::{Shutdown, TcpStream},
