@@ -14,6 +14,7 @@ use kafka_wire::{
     messages::fetch::{
         FetchRequest, FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
     },
+    record_batch::Compression,
 };
 use tokio::{
     sync::watch,
@@ -30,6 +31,9 @@ use crate::{
 
 /// `fetch.max.bytes` of the broker: what one answer may hold whatever the client asks for.
 const MAX_BYTES: usize = 55 << 20;
+
+/// The first version of clients that know zstd.
+const ZSTD_FROM: i16 = 10;
 
 /// A client that asks to wait for longer is answered by then, empty.
 const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -48,8 +52,11 @@ pub async fn handle(shared: Arc<Shared>, listener: &str, version: i16, request: 
     };
     let (asked, read) = loop {
         let image = shared.image();
-        let asked: Vec<Asked> =
-            fetch.partitions.iter().map(|(key, wanted)| Asked::find(&shared, &image, key, *wanted)).collect();
+        let asked: Vec<Asked> = fetch
+            .partitions
+            .iter()
+            .map(|(key, wanted)| Asked::find(&shared, &image, version, key, *wanted))
+            .collect();
         // What changes from here on wakes the wait below, so nothing is missed between the two.
         let mut watched = watched(&asked);
         let read = read(&shared, &asked, max_bytes).await;
@@ -127,14 +134,18 @@ struct Asked {
 }
 
 impl Asked {
-    fn find(shared: &Shared, image: &ClusterImage, key: &Key, wanted: Wanted) -> Self {
+    fn find(shared: &Shared, image: &ClusterImage, version: i16, key: &Key, wanted: Wanted) -> Self {
         let (topic, unknown) = match &key.topic {
             TopicKey::Id(id) => (image.topic_by_id(*id), ErrorCode::UnknownTopicId),
             TopicKey::Name(name) => (image.topic(name), ErrorCode::UnknownTopicOrPartition),
         };
         let found = topic.ok_or(unknown).and_then(|topic| {
             let id = TopicPartition::new(topic.name.clone(), key.partition);
-            shared.partitions.get(&id).ok_or(ErrorCode::UnknownTopicOrPartition)
+            let partition = shared.partitions.get(&id).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+            // KIP-110: a client of that age could not decompress what it is given.
+            let is_zstd = partition.settings().compression_type == Some(Compression::Zstd);
+            let is_readable = version >= ZSTD_FROM || !is_zstd;
+            is_readable.then_some(partition).ok_or(ErrorCode::UnsupportedCompressionType)
         });
         Self { index: key.partition, wanted, found }
     }

@@ -16,3 +16,4 @@ mod operations;
 mod path;
 mod replay;
 mod signals;
+mod traps;
