@@ -128,7 +128,10 @@ const TRAPS: &[(u32, &str, &[&str])] = &[
     (
         18,
         "groups of KIP-848 are not served, and so not listed",
-        &["trap_24_versions_and_keys_that_are_not_served_close_the_connection"],
+        &[
+            "trap_18_groups_that_the_broker_assigns_are_not_advertised",
+            "trap_24_versions_and_keys_that_are_not_served_close_the_connection",
+        ],
     ),
     (
         19,
