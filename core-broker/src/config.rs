@@ -481,6 +481,13 @@ mod tests {
             ("edge", "max_agents = 1000001", "edge.max_agents is 1000001, but must be 1 to 1000000"),
             ("topics", "num_partitions = 0", "topics.num_partitions is 0, but must be 1 to 1000"),
             ("topics", "num_partitions = -1", "topics.num_partitions is -1, but must be 1 to 1000"),
+            (
+                "groups",
+                "min_session_timeout = \"31min\"",
+                "groups.min_session_timeout is 31min, but must be 1s to 30min",
+            ),
+            ("groups", "max_size = 0", "groups.max_size is 0, but must be 1 to 1000000"),
+            ("groups", "offsets_partitions = 0", "groups.offsets_partitions is 0, but must be 1 to 1000"),
         ] {
             assert_eq!(told(&format!("[{part}]\n{line}\n")), expected);
         }

@@ -39,7 +39,7 @@ impl Groups {
                     (group.to_owned(), partition.clone(), offset)
                 };
                 let first: Vec<_> = coordinator.positions().take(max_lags).map(owned).collect();
-                (first, coordinator.positions().count())
+                (first, coordinator.position_count())
             })
             .await?;
             committed.extend(first);

@@ -130,6 +130,10 @@ impl Coordinator {
         Ok(self.groups.get(group_id).map_or_else(|| dead(group_id), Group::description))
     }
 
+    pub fn position_count(&self) -> usize {
+        self.groups.values().map(|group| group.offsets.len()).sum()
+    }
+
     /// Every committed offset, in order of group, topic and partition.
     pub fn positions(&self) -> impl Iterator<Item = (&str, &TopicPartition, Offset)> {
         self.groups.values().flat_map(|group| {
@@ -163,16 +167,20 @@ impl Coordinator {
         if self.phase != Phase::Active {
             return;
         }
-        let of_topic = |partition: &&TopicPartition| &*partition.topic == topic;
+        let first = TopicPartition::new(topic, i32::MIN);
         let mut gone: BTreeMap<Arc<str>, BTreeSet<TopicPartition>> = BTreeMap::new();
         for group in self.groups.values() {
-            let offsets: BTreeSet<_> = group.offsets.keys().filter(of_topic).cloned().collect();
+            let from_first = group.offsets.range(&first..).map(|(partition, _)| partition);
+            let offsets: BTreeSet<_> =
+                from_first.take_while(|partition| partition.topic == first.topic).cloned().collect();
             if !offsets.is_empty() {
                 gone.insert(group.id.clone(), offsets);
             }
         }
-        for (group_id, partition) in self.saves.commits().filter(|(_, partition)| of_topic(partition)) {
-            gone.entry(group_id.clone()).or_default().insert(partition.clone());
+        for (group_id, partition) in self.saves.commits() {
+            if partition.topic == first.topic {
+                gone.entry(group_id.clone()).or_default().insert(partition.clone());
+            }
         }
         for (group_id, partitions) in gone {
             self.with_group(&group_id, now, actions, |group, step| group.forget_offsets(&partitions, step));

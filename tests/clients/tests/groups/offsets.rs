@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use kafka_wire::messages::{
-    find_coordinator::FindCoordinatorRequest,
+    find_coordinator::{Coordinator, FindCoordinatorRequest},
     offset_commit::{OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic},
     offset_fetch::{
         OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
@@ -32,12 +32,28 @@ pub fn talk(talk: &mut Talk, letters: Uuid, work: Uuid) -> Result<()> {
     talk.heading("where a group is coordinated");
     for version in [0, 3] {
         let found = talk.call(FindCoordinatorRequest { key: "g".into(), ..Default::default() }, version)?;
-        talk.note(&format!("find v{version}"), format!("{} node {}", found.error_code, found.node_id));
+        let message = found.error_message.filter(|_| version > 0);
+        talk.note(
+            &format!("find v{version}"),
+            format!("{} {message:?} node {}", found.error_code, found.node_id),
+        );
     }
     let request =
         FindCoordinatorRequest { coordinator_keys: vec!["g".into(), "h".into()], ..Default::default() };
     for one in talk.call(request, 4)?.coordinators {
-        talk.note("find v4", format!("{} {} node {}", one.key, one.error_code, one.node_id));
+        let Coordinator { key, error_code, error_message, node_id, .. } = one;
+        talk.note("find v4", format!("{key} {error_code} {error_message:?} node {node_id}"));
+    }
+    for version in [1, 4] {
+        let request =
+            FindCoordinatorRequest { key: "g".into(), key_type: 7, coordinator_keys: vec!["g".into()] };
+        let found = talk.call(request, version)?;
+        let batched = found.coordinators.first();
+        let (error_code, message) = match batched {
+            Some(one) => (one.error_code, &one.error_message),
+            None => (found.error_code, &found.error_message),
+        };
+        talk.note(&format!("find v{version} of no kind"), format!("{error_code} {message:?}"));
     }
 
     talk.heading("offsets of a group without members");
