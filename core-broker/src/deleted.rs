@@ -15,15 +15,18 @@ use tracing::{info, warn};
 /// Ends the name of a folder that is about to be removed.
 const DELETED: &str = ".deleted";
 
-/// Durable when it returns; the bytes go in the background.
-pub fn set_aside(folder: &Path, topic_id: TopicId) -> anyhow::Result<()> {
-    let mut name = folder.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}{DELETED}", topic_id.0.simple()));
-    let aside = folder.with_file_name(name);
-    let logs = folder.parent().unwrap_or(folder);
-    let renamed = fs::rename(folder, &aside).and_then(|()| RealDisk.sync_dir(logs));
-    renamed.with_context(|| format!("renaming the folder {} of a deleted topic", folder.display()))?;
-    tokio::task::spawn_blocking(move || remove(&aside));
+/// Durable when it returns; the bytes go in the background. The folders lie in `logs`.
+pub fn set_aside(logs: &Path, folders: Vec<PathBuf>, topic_id: TopicId) -> anyhow::Result<()> {
+    let mut aside = Vec::new();
+    for folder in folders {
+        let mut name = folder.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}{DELETED}", topic_id.0.simple()));
+        fs::rename(&folder, logs.join(&name))
+            .with_context(|| format!("renaming the folder {} of a deleted topic", folder.display()))?;
+        aside.push(logs.join(name));
+    }
+    RealDisk.sync_dir(logs).with_context(|| format!("syncing {}", logs.display()))?;
+    tokio::task::spawn_blocking(move || aside.iter().for_each(|folder| remove(folder)));
     Ok(())
 }
 
@@ -38,7 +41,7 @@ pub fn find_leftovers(logs: &Path, removed: &BTreeSet<TopicId>) -> anyhow::Resul
             topic_of(&RealDisk, &folder).map(|id| TopicId(uuid::Uuid::from_bytes(id)))
             && removed.contains(&topic_id)
         {
-            set_aside(&folder, topic_id)?;
+            set_aside(logs, vec![folder], topic_id)?;
         }
     }
     Ok(())

@@ -33,6 +33,8 @@ pub struct Log<D: Disk> {
     flushed_end: i64,
     flushed_bytes: u64,
     epochs_saved: Option<Epochs>,
+    /// The mark of a clean shutdown is still on the disk: nothing was written since.
+    marked: bool,
     /// Why writes are refused. Set once, cleared by opening the log again.
     stopped: Option<String>,
 }
@@ -82,6 +84,7 @@ impl<D: Disk> Log<D> {
             log_end,
             cleaner,
             clean_shutdown,
+            marked,
             truncated_bytes,
             corruption,
         } = recovery::restore(&disk, dir, &config)?;
@@ -91,8 +94,15 @@ impl<D: Disk> Log<D> {
         let recovered = Recovered { log_start, log_end, clean_shutdown, truncated_bytes, corruption };
         let state = RwLock::new(state);
         let shared = Arc::new(Shared { disk, dir: dir.to_owned(), state });
-        let log =
-            Log { shared, config, flushed_end: log_end, flushed_bytes, epochs_saved: None, stopped: None };
+        let log = Log {
+            shared,
+            config,
+            flushed_end: log_end,
+            flushed_bytes,
+            epochs_saved: None,
+            marked,
+            stopped: None,
+        };
         Ok((log, recovered))
     }
 
@@ -104,6 +114,7 @@ impl<D: Disk> Log<D> {
             return Ok(());
         }
         let next_offset = self.check(bytes)?;
+        self.begin_write()?;
         let roll = {
             let state = self.shared.read();
             let Active { base, bytes: filled, .. } = state.active;
@@ -210,6 +221,7 @@ impl<D: Disk> Log<D> {
         if self.shared.read().active.bytes == 0 {
             return Ok(());
         }
+        self.begin_write()?;
         // In this order: when the next segment is found after a crash, all of this one is on disk.
         self.sync()?;
         let rolled = self.seal_and_begin();
@@ -219,6 +231,9 @@ impl<D: Disk> Log<D> {
     /// Syncs, writes the indexes and leaves the mark that makes the next opening fast.
     pub fn close(mut self) -> Result<(), LogError> {
         self.sync()?;
+        if self.marked {
+            return Ok(());
+        }
         let shared = Arc::clone(&self.shared);
         let Shared { disk, dir, .. } = &*shared;
         let rows = shared.read().active.index_rows();
@@ -238,6 +253,7 @@ impl<D: Disk> Log<D> {
         if offset == log_end {
             return Ok(log_end);
         }
+        self.begin_write()?;
         let (offset, position) = self.reader().batch_at(offset)?;
         if offset < log_start {
             self.restart_at(log_start)?;
@@ -263,6 +279,7 @@ impl<D: Disk> Log<D> {
         if offset < log_start {
             return Err(LogError::CutOutOfRange { offset, log_start, log_end: self.log_end() });
         }
+        self.begin_write()?;
         let restarted = self.start_over(offset);
         self.stop_if_failed(restarted)
     }
@@ -362,9 +379,10 @@ impl<D: Disk> Log<D> {
     fn start_over(&mut self, offset: i64) -> Result<(), LogError> {
         let shared = Arc::clone(&self.shared);
         let Shared { disk, dir, .. } = &*shared;
-        // First: by this, opening finishes what a crash leaves half done.
-        log_start::save(disk, dir, offset)?;
+        // They tell of batches of which none will be left. Without them a log opens as well.
         snapshot::remove_above(disk, dir, i64::MIN)?;
+        // Before the rest: by this, opening finishes what a crash leaves half done.
+        log_start::save(disk, dir, offset)?;
         let segments: Vec<i64> = {
             let state = shared.read();
             state.sealed.iter().map(|segment| segment.base).chain([state.active.base]).collect()
@@ -380,6 +398,17 @@ impl<D: Disk> Log<D> {
         }
         (self.flushed_end, self.flushed_bytes) = (offset, 0);
         self.forget_compaction_from(offset)
+    }
+
+    /// Before anything that changes the log's files.
+    fn begin_write(&mut self) -> Result<(), LogError> {
+        self.refuse_if_stopped()?;
+        if self.marked {
+            let removed = clean_shutdown::remove(&self.shared.disk, &self.shared.dir);
+            self.stop_if_failed(removed)?;
+            self.marked = false;
+        }
+        Ok(())
     }
 
     fn refuse_if_stopped(&self) -> Result<(), LogError> {

@@ -59,6 +59,8 @@ pub(crate) struct Restored<F> {
     pub log_end: i64,
     pub cleaner: Checkpoint,
     pub clean_shutdown: bool,
+    /// The mark of a clean shutdown is there, and right.
+    pub marked: bool,
     pub truncated_bytes: u64,
     pub corruption: Option<Corruption>,
 }
@@ -88,7 +90,7 @@ pub(crate) fn restore<D: Disk>(
     let names = disk.list(dir).map_err(doing("listing", dir))?;
     let has_segments = names.iter().any(|name| base_of_log(name).is_some());
     let is_new = metadata::check_or_create(disk, dir, config.topic_id, has_segments)?;
-    let vouched_end = clean_shutdown::take(disk, dir)?;
+    let vouched_end = clean_shutdown::vouched_end(disk, dir)?;
     compaction::finish(disk, dir)?;
     let names = disk.list(dir).map_err(doing("listing", dir))?;
     let mut bases: Vec<i64> = names.iter().filter_map(|name| base_of_log(name)).collect();
@@ -99,10 +101,15 @@ pub(crate) fn restore<D: Disk>(
         None => begin(disk, dir, is_new)?,
         Some((&last, earlier)) => restore_segments(disk, dir, config, vouched_end, earlier, last)?,
     };
+    if !restored.marked {
+        clean_shutdown::remove(disk, dir)?;
+    }
     snapshot::remove_above(disk, dir, restored.log_end)?;
     if let Some(log_start) = log_start::load(disk, dir)? {
         if log_start > restored.log_end {
             // All that is left was deleted before; its offsets must not be given out again.
+            clean_shutdown::remove(disk, dir)?;
+            restored.marked = false;
             let bases = restored.sealed.iter().map(|segment| segment.base).chain([restored.active.base]);
             restored.active = start_over(disk, dir, bases, log_start)?;
             restored.sealed.clear();
@@ -166,6 +173,7 @@ fn restore_segments<D: Disk>(
                 log_end: end,
                 cleaner: restoring.cleaner,
                 clean_shutdown: true,
+                marked: true,
                 truncated_bytes: 0,
                 corruption: None,
             });
@@ -186,6 +194,7 @@ fn begin<D: Disk>(disk: &D, dir: &Path, is_new: bool) -> Result<Restored<D::File
         log_end: 0,
         cleaner: Checkpoint::default(),
         clean_shutdown: is_new,
+        marked: false,
         truncated_bytes: 0,
         corruption: None,
     })
@@ -304,6 +313,7 @@ impl<D: Disk> Restoring<'_, D> {
         later: &[i64],
     ) -> Result<Restored<D::File>, LogError> {
         let Restoring { disk, dir, .. } = self;
+        clean_shutdown::remove(disk, dir)?; // it vouched for what is about to be cut
         let Examined { active, chain, file_bytes, bad } = examined;
         let end = chain.next_offset;
         let path = dir.join(log_name(active.base));
@@ -341,6 +351,7 @@ impl<D: Disk> Restoring<'_, D> {
             log_end: end,
             cleaner: self.cleaner,
             clean_shutdown: false,
+            marked: false,
             truncated_bytes,
             corruption,
         })

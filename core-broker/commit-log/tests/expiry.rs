@@ -177,6 +177,7 @@ fn a_log_restarts_at_an_offset_whenever_the_power_goes() {
             assert_eq!(log.reader().epoch_end(0).is_none(), found == (50, 50));
         }
         if restarted {
+            disk.restart_process();
             log.append(&batch(50, 0, 0, 1, 10)).unwrap();
             assert_eq!(log.sync().unwrap(), 51);
             break;

@@ -355,10 +355,13 @@ fn works_on_real_files_as_in_memory() {
             "partition.metadata",
         ]
     );
-    let (log, recovered) = open();
+    let (mut log, recovered) = open();
     assert!(recovered.clean_shutdown);
-    assert!(!Path::new(&path).join("clean-shutdown").exists(), "the mark is gone before the first append");
     assert_eq!(read_all(&log.reader(), 0, 300), five_batches().concat());
+    let mark = Path::new(&path).join("clean-shutdown");
+    assert!(mark.exists(), "nothing was written");
+    log.append(&batch(11, 7, 0, 1, 100)).unwrap();
+    assert!(!mark.exists(), "the mark is gone before the first append");
 }
 
 #[test]
@@ -375,9 +378,17 @@ fn a_closed_log_opens_without_reading_its_segments() {
     let mut bytes = disk.bytes(&path).unwrap();
     bytes[30] ^= 1;
     disk.overwrite(&path, bytes);
-    let (log, recovered) = Log::open(disk.clone(), dir(), config.clone()).unwrap();
-    assert_eq!((recovered.clean_shutdown, recovered.log_end), (true, 500));
-    drop(log);
+    for closed in [true, false, true] {
+        let syncs = disk.syncs();
+        let (log, recovered) = Log::open(disk.clone(), dir(), config.clone()).unwrap();
+        assert_eq!((recovered.clean_shutdown, recovered.log_end), (true, 500));
+        if closed {
+            log.close().unwrap();
+        }
+        assert_eq!(disk.syncs(), syncs, "a log that nobody writes to costs no sync");
+    }
+    let (mut log, _) = Log::open(disk.clone(), dir(), config.clone()).unwrap();
+    log.append(&batch(500, 0, 500, 1, 100)).unwrap();
     let (_, recovered) = Log::open(disk, dir(), config).unwrap();
     assert!(!recovered.clean_shutdown, "the mark is used up");
     assert_eq!(recovered.corruption.unwrap().position, 0);

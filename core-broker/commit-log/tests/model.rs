@@ -73,6 +73,8 @@ struct Model {
     start: i64,
     synced: i64,
     epoch: i32,
+    /// Since the log was closed.
+    appended: bool,
 }
 
 impl Model {
@@ -112,6 +114,13 @@ fn reopened(disk: MemDisk, model: &Model, clean: bool) -> (MemDisk, Log<MemDisk>
     (disk, log)
 }
 
+/// The mark of a clean shutdown stands until something is written.
+fn is_marked(disk: &MemDisk, model: &Model) -> bool {
+    let marked = disk.bytes(&dir().join("clean-shutdown")).is_some();
+    assert!(!marked || !model.appended, "it vouches for what it has never seen");
+    marked
+}
+
 fn follow(steps: Vec<Step>) {
     let mut model = Model::default();
     let (mut disk, mut log) = reopened(MemDisk::new(), &model, true);
@@ -128,6 +137,7 @@ fn follow(steps: Vec<Step>) {
                     model.batches.push(Batch { base, next, epoch: model.epoch, max_timestamp, bytes });
                 }
                 log.append(&all).unwrap();
+                model.appended = true;
             }
             Step::Sync => {
                 model.synced = model.end();
@@ -137,6 +147,7 @@ fn follow(steps: Vec<Step>) {
             Step::Close => {
                 log.close().unwrap();
                 model.synced = model.end();
+                model.appended = false;
                 (disk, log) = reopened(disk, &model, true);
             }
             Step::Crash => {
@@ -144,12 +155,14 @@ fn follow(steps: Vec<Step>) {
                 assert!(log.flushed_end() >= model.synced);
                 model.forget_from(log.flushed_end());
                 model.synced = model.end();
-                (disk, log) = reopened(disk.crash(0), &model, false);
+                let clean = is_marked(&disk, &model);
+                (disk, log) = reopened(disk.crash(0), &model, clean);
             }
             Step::Kill => {
                 model.synced = model.end();
                 drop(log);
-                (disk, log) = reopened(disk, &model, false);
+                let clean = is_marked(&disk, &model);
+                (disk, log) = reopened(disk, &model, clean);
             }
             Step::CutTo(part) => {
                 model.forget_from(model.offset(part));

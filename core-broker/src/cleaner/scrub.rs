@@ -21,7 +21,7 @@ pub async fn run(work: &Work, partition: &Partition, folder: &Path) {
         }
     };
     let throttle = Throttle::new(work.max_bytes_per_second);
-    let (mut bytes, mut found) = (0, 0);
+    let (mut bytes, mut batches, mut found) = (0, 0, 0);
     for file in files {
         for finding in &file.findings {
             error!(
@@ -33,11 +33,13 @@ pub async fn run(work: &Work, partition: &Partition, folder: &Path) {
                 "the log is damaged"
             );
         }
-        (bytes, found) = (bytes + file.bytes, found + file.findings.len());
+        (bytes, batches) = (bytes + file.bytes, batches + file.batches);
+        found += file.findings.len();
         work.counts.scrubbed(file.bytes, file.findings.len() as u64);
         throttle.spend(file.bytes);
     }
-    if bytes > 0 {
+    // Small files alone are not worth a line for each partition.
+    if batches > 0 || found > 0 {
         info!(partition = %partition.id, bytes, found, "checked the log after an unclean stop");
     }
 }

@@ -44,43 +44,46 @@ impl Host {
 
     /// A log that cannot be opened is told and left out: it is no reason to keep the others from anybody.
     pub(super) async fn open_all(&self, image: &ClusterImage) -> anyhow::Result<()> {
-        let mut opening: JoinSet<()> = JoinSet::new();
-        for topic in image.topics() {
-            for (partition, state) in topic.partitions() {
-                if state.leader != Some(self.me) {
-                    continue;
-                }
-                let record = PartitionRecord { topic_id: topic.topic_id, partition, state: state.clone() };
-                let (host, open) = (self.clone(), self.to_open(image, topic, &record));
-                if opening.len() >= OPENED_AT_A_TIME
-                    && let Some(opened) = opening.join_next().await
-                {
-                    opened?;
-                }
-                opening.spawn(async move {
-                    let id = open.id.clone();
-                    if let Err(error) = host.open_partition(open).await {
-                        error!(partition = %id, "the partition is not served: {error:#}");
-                    }
-                });
+        let records = image.topics().flat_map(|topic| {
+            topic.partitions().map(|(partition, state)| PartitionRecord {
+                topic_id: topic.topic_id,
+                partition,
+                state: state.clone(),
+            })
+        });
+        for (id, opened) in self.open(image, records).await? {
+            if let Err(error) = opened {
+                error!(partition = %id, "the partition is not served: {error:#}");
             }
-        }
-        while let Some(opened) = opening.join_next().await {
-            opened?;
         }
         Ok(())
     }
 
-    pub(super) async fn open(&self, image: &ClusterImage, record: &PartitionRecord) -> anyhow::Result<()> {
-        if record.state.leader != Some(self.me) {
-            return Ok(());
+    /// Several logs at a time; returns how it went with each that was not open yet.
+    pub(super) async fn open(
+        &self,
+        image: &ClusterImage,
+        records: impl IntoIterator<Item = PartitionRecord>,
+    ) -> anyhow::Result<Vec<(TopicPartition, anyhow::Result<()>)>> {
+        let (mut opening, mut opened) = (JoinSet::new(), Vec::new());
+        for record in records {
+            let topic = image.topic_by_id(record.topic_id).context("a partition without a topic")?;
+            let open = self.to_open(image, topic, &record);
+            if record.state.leader != Some(self.me) || self.partitions.get(&open.id).is_some() {
+                continue;
+            }
+            if opening.len() >= OPENED_AT_A_TIME
+                && let Some(done) = opening.join_next().await
+            {
+                opened.push(done?);
+            }
+            let host = self.clone();
+            opening.spawn(async move { (open.id.clone(), host.open_partition(open).await) });
         }
-        let topic = image.topic_by_id(record.topic_id).context("a partition without a topic")?;
-        let open = self.to_open(image, topic, record);
-        if self.partitions.get(&open.id).is_none() {
-            self.open_partition(open).await?;
+        while let Some(done) = opening.join_next().await {
+            opened.push(done?);
         }
-        Ok(())
+        Ok(opened)
     }
 
     /// Every partition works with what is in force for its topic.
@@ -98,13 +101,14 @@ impl Host {
     /// Whoever waits for the topic is told; its folders go in the background.
     pub(super) async fn delete(&self, topic_id: TopicId) -> anyhow::Result<()> {
         let of_topic = |partition: &Partition| partition.topic_id == topic_id;
+        let mut folders = Vec::new();
         for partition in self.partitions.all().into_iter().filter(of_topic) {
             self.partitions.remove(&partition.id);
             partition.delete().await;
+            folders.push(self.folder(&partition.id));
             info!(partition = %partition.id, "deleted");
-            deleted::set_aside(&self.folder(&partition.id), topic_id)?;
         }
-        Ok(())
+        deleted::set_aside(&self.logs, folders, topic_id)
     }
 
     fn to_open(&self, image: &ClusterImage, topic: &Topic, record: &PartitionRecord) -> OpenPartition {

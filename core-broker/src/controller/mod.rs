@@ -203,11 +203,16 @@ impl Loop {
 
     async fn host(&self, records: &[Record]) -> anyhow::Result<()> {
         let image = &self.metadata.image;
+        let partitions = records.iter().filter_map(|record| match record {
+            Record::Partition(partition) => Some(partition.clone()),
+            _ => None,
+        });
+        for (_, opened) in self.host.open(image, partitions).await? {
+            opened?;
+        }
         for record in records {
-            match record {
-                Record::Topic { name, .. } => info!(topic = name, "topic created"),
-                Record::Partition(partition) => self.host.open(image, partition).await?,
-                _ => {}
+            if let Record::Topic { name, .. } = record {
+                info!(topic = name, "topic created");
             }
         }
         if records.iter().any(|it| matches!(it, Record::TopicConfig { .. } | Record::BrokerConfig { .. })) {

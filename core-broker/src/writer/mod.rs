@@ -8,7 +8,7 @@ mod slot;
 mod sweep;
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -20,7 +20,6 @@ use bytes::Bytes;
 use commit_log::RealDisk;
 use kafka_wire::record_batch::BatchHeader;
 use tokio::sync::{mpsc, oneshot};
-use tracing::error;
 
 use crate::{
     clock,
@@ -39,6 +38,9 @@ const QUEUE: usize = 4096;
 /// Bytes written before a sync is due although more are waiting, so that the first of a long queue is
 /// not kept waiting by the last.
 const MAX_GROUP_BYTES: usize = 32 << 20;
+
+/// Logs that are closed at a time.
+const CLOSED_AT_A_TIME: usize = 8;
 
 /// Who waits for the answer to a batch.
 pub type Waiter = oneshot::Sender<AppendResult>;
@@ -235,12 +237,18 @@ impl Writer {
         }
     }
 
+    /// Several logs at a time: closing is waiting for the disk.
     fn close(self) {
-        for slot in self.slots.into_iter().flatten() {
-            let id = slot.hosted.id().clone();
-            if let Err(error) = slot.hosted.close() {
-                error!(partition = %id, %error, "could not close the log");
+        let slots = Mutex::new(self.slots.into_iter().flatten());
+        let next = || slots.lock().unwrap_or_else(PoisonError::into_inner).next();
+        std::thread::scope(|threads| {
+            for _ in 0..CLOSED_AT_A_TIME {
+                threads.spawn(|| {
+                    while let Some(slot) = next() {
+                        slot.close();
+                    }
+                });
             }
-        }
+        });
     }
 }

@@ -114,6 +114,14 @@ impl Slot {
         tell(answers);
     }
 
+    /// What is in the log is on the disk, or it is told why not.
+    pub fn close(self) {
+        let id = self.hosted.id().clone();
+        if let Err(error) = self.hosted.close() {
+            error!(partition = %id, %error, "could not close the log");
+        }
+    }
+
     fn failed(&mut self, error: &LogError) {
         let partition = self.hosted.id();
         if error.is_disk_full() {

@@ -38,7 +38,7 @@ impl<D: Disk> Log<D> {
     /// them is gone. Durable when it returns. To be called in the order in which they were written: a tombstone
     /// must not go before what it deletes.
     pub fn install(&mut self, rewritten: RewrittenSegment<D>) -> Result<bool, LogError> {
-        self.refuse_if_stopped()?;
+        self.begin_write()?;
         let Some(at) = self.place_of(&rewritten) else {
             let removed = self.shared.disk.remove(&rewritten.unfinished);
             removed.map_err(doing("removing", &rewritten.unfinished))?;
@@ -62,7 +62,7 @@ impl<D: Disk> Log<D> {
     /// end that was ordered if there were too many keys, and where it was before if not all that was rewritten
     /// is installed; the next compaction goes on there.
     pub fn finish_compaction(&mut self, compaction: Compaction<D>) -> Result<i64, LogError> {
-        self.refuse_if_stopped()?;
+        self.begin_write()?;
         let (cleaner, complete) = {
             let state = self.shared.read();
             let is_left = |old: &_| state.sealed.iter().any(|segment| Arc::ptr_eq(segment, old));

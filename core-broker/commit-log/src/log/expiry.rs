@@ -23,6 +23,7 @@ impl<D: Disk> Log<D> {
         if offset > log_end {
             return Err(LogError::StartOutOfRange { offset, log_start, log_end });
         }
+        self.begin_write()?;
         // A log that ends below its start would begin anew there, and lose the epochs it knew.
         self.sync()?;
         // If this fails, the log goes on as before: on a full disk it is what makes room that is asked for.
@@ -61,7 +62,7 @@ impl<D: Disk> Log<D> {
     }
 
     fn remove_segments_before(&mut self, offset: i64) -> Result<Vec<Arc<Sealed<D::File>>>, LogError> {
-        self.refuse_if_stopped()?;
+        self.begin_write()?;
         let old: Vec<_> = {
             let mut state = self.shared.write();
             let keep_from = state.sealed.partition_point(|segment| segment.end <= offset);
