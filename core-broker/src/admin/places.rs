@@ -14,11 +14,14 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::sleep,
+    time::{Sleep, sleep},
 };
 
 /// Connections at a time: a few scrapers, a few probes. The next waits.
 const PLACES: usize = 64;
+
+/// A request is not waited for any longer: a scraper connects again, and who hangs gives its place free.
+const SEATED: Duration = Duration::from_secs(10);
 
 /// After an accept that failed for want of descriptors: time for some to be closed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -42,7 +45,9 @@ impl Listener for Places {
         let place = self.places.clone().acquire_owned().await.expect("nobody closes the places");
         loop {
             match self.socket.accept().await {
-                Ok((stream, remote)) => return (Seated { stream, _place: place }, remote),
+                Ok((stream, remote)) => {
+                    return (Seated { stream, until: Box::pin(sleep(SEATED)), _place: place }, remote);
+                }
                 Err(_) => sleep(ACCEPT_PAUSE).await,
             }
         }
@@ -56,12 +61,17 @@ impl Listener for Places {
 /// A connection and its place.
 pub struct Seated {
     stream: TcpStream,
+    until: Pin<Box<Sleep>>,
     _place: OwnedSemaphorePermit,
 }
 
 impl AsyncRead for Seated {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        match Pin::new(&mut self.stream).poll_read(cx, buffer) {
+            // As if the other end had closed: an answer under way is sent to its end.
+            Poll::Pending => self.until.as_mut().poll(cx).map(Ok),
+            read => read,
+        }
     }
 }
 
