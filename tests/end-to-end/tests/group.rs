@@ -53,6 +53,32 @@ fn members_join_leave_and_die_and_no_partition_has_two_owners() {
     });
 }
 
+/// Static members with cooperative assignment: one is gone for less than its session.
+#[test]
+fn trap_16_a_static_member_that_restarts_has_its_partitions_and_the_others_notice_nothing() {
+    scene(|scene| {
+        let mut broker = scene.broker()?;
+        create_topic(scene)?;
+        let mut group = Group::default();
+        let assignor = "partition.assignment.strategy=cooperative-sticky";
+        group.join_with(scene, "stays", &[assignor, "group.instance.id=stays"])?;
+        group.join_with(scene, "restarts", &[assignor, "group.instance.id=restarts"])?;
+        group.until_owned_by(&["stays", "restarts"])?;
+        let (owned, before) = (group.owned.clone(), group.rebalances("stays"));
+        group.leave("restarts")?;
+        group.join_with(scene, "restarts", &[assignor, "group.instance.id=restarts"])?;
+        group.until_owned_by(&["stays", "restarts"])?;
+        ensure!(group.owned == owned, "{:?} was {owned:?}", group.owned);
+        produce(scene, 0..120)?;
+        group.until_read(120)?;
+        ensure!(group.rebalances("stays") == before, "the other one was disturbed");
+        group.leave("restarts")?;
+        group.leave("stays")?;
+        group.check()?;
+        broker.stop()
+    });
+}
+
 #[test]
 fn an_idempotent_producer_survives_kills_of_the_broker_without_a_duplicate() {
     scene(|scene| {
@@ -121,8 +147,14 @@ struct Group {
 
 impl Group {
     fn join(&mut self, scene: &Scene, name: &'static str) -> Result<()> {
+        self.join_with(scene, name, &[])
+    }
+
+    fn join_with(&mut self, scene: &Scene, name: &'static str, settings: &[&str]) -> Result<()> {
         let path = PathBuf::from(env!("CARGO_BIN_EXE_group-member"));
-        let member = scene.start_path(name, path, &[&scene.bootstrap(), "workers", TOPIC])?;
+        let bootstrap = scene.bootstrap();
+        let args = [&[bootstrap.as_str(), "workers", TOPIC], settings].concat();
+        let member = scene.start_path(name, path, &args)?;
         self.members.insert(name, member);
         Ok(())
     }
@@ -145,6 +177,14 @@ impl Group {
             self.note(name, &line)?;
         }
         self.gone(name)
+    }
+
+    /// How often the member was given partitions or gave some back.
+    fn rebalances(&self, name: &str) -> usize {
+        let changes = self.events.iter().filter(|event| {
+            event.member == name && matches!(event.what, What::Assigned(_) | What::Revoked(_))
+        });
+        changes.count()
     }
 
     fn gone(&mut self, name: &'static str) -> Result<()> {

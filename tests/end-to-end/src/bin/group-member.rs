@@ -1,6 +1,6 @@
 //! One member of a consumer group, as a process that a test can kill.
 //!
-//! `group-member BOOTSTRAP GROUP TOPIC`: prints a line of JSON for every assignment, revocation and record,
+//! `group-member BOOTSTRAP GROUP TOPIC [KEY=VALUE ..]`, with librdkafka's keys: prints a line of JSON for every assignment, revocation and record,
 //! each with the time at which it happened. A record is printed once its offset is committed.
 #![allow(clippy::disallowed_methods)] // a client: it has a clock
 
@@ -34,17 +34,22 @@ impl ConsumerContext for Told {
 
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [bootstrap, group, topic] = words.as_slice() else {
-        anyhow::bail!("usage: group-member BOOTSTRAP GROUP TOPIC");
+    let [bootstrap, group, topic, more @ ..] = words.as_slice() else {
+        anyhow::bail!("usage: group-member BOOTSTRAP GROUP TOPIC [KEY=VALUE ..]");
     };
-    let consumer: BaseConsumer<Told> = ClientConfig::new()
+    let mut config = ClientConfig::new();
+    config
         .set("bootstrap.servers", bootstrap)
         .set("group.id", group)
         .set("enable.auto.commit", "false")
         .set("auto.offset.reset", "earliest")
         .set("session.timeout.ms", "6000")
-        .set("heartbeat.interval.ms", "500")
-        .create_with_context(Told)?;
+        .set("heartbeat.interval.ms", "500");
+    for setting in more {
+        let (key, value) = setting.split_once('=').context("not KEY=VALUE")?;
+        config.set(key, value);
+    }
+    let consumer: BaseConsumer<Told> = config.create_with_context(Told)?;
     consumer.subscribe(&[topic])?;
     say("joining", json!([]));
     let leaving = stop_signal()?;
