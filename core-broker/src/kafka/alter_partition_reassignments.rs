@@ -1,6 +1,9 @@
 //! AlterPartitionReassignments: partitions stay where they are, and the answer says why.
 
-use broker_logic::ids::{BrokerId, PartitionIndex};
+use broker_logic::{
+    cluster::ReassignmentError,
+    ids::{BrokerId, PartitionIndex},
+};
 use kafka_wire::{
     ErrorCode,
     messages::alter_partition_reassignments::{
@@ -23,7 +26,11 @@ pub fn handle(
             let replicas: Option<Vec<BrokerId>> =
                 asked.replicas.map(|replicas| replicas.into_iter().map(BrokerId).collect());
             let checked = image.check_reassignment(&topic.name, partition, replicas.as_deref());
-            let refused = checked.map_err(|error| Refusal::new(ErrorCode::from(&error), error.to_string()));
+            let refused = checked.map_err(|error| match error {
+                // Its code says it all, in Kafka as well.
+                ReassignmentError::NoneInProgress => Refusal::bare(ErrorCode::from(&error)),
+                error => Refusal::new(ErrorCode::from(&error), error.to_string()),
+            });
             let (error_code, error_message) = Refusal::parts(refused);
             ReassignablePartitionResponse {
                 partition_index: asked.partition_index,

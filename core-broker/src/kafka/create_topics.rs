@@ -127,6 +127,7 @@ fn failed(name: String, refusal: Refusal) -> CreatableTopicResult {
         name,
         error_code: refusal.code,
         error_message: refusal.message,
+        configs: Some(Vec::new()),
         ..Default::default()
     }
 }

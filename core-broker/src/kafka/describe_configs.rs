@@ -50,11 +50,11 @@ fn describe_all(shared: &Shared, request: DescribeConfigsRequest) -> DescribeCon
                 configs
             })
         };
-        let (configs, refused) = match described {
-            Ok(configs) => (configs, Ok(())),
-            Err(refusal) => (Vec::new(), Err(refusal)),
+        let (configs, error_code, error_message) = match described {
+            // Kafka says nothing here, but not null.
+            Ok(configs) => (configs, ErrorCode::None, Some(String::new())),
+            Err(Refusal { code, message }) => (Vec::new(), code, message),
         };
-        let (error_code, error_message) = Refusal::parts(refused);
         DescribeConfigsResult { error_code, error_message, resource_type, resource_name, configs }
     });
     DescribeConfigsResponse { results: results.collect(), ..Default::default() }

@@ -10,7 +10,7 @@ use kafka_wire::{
     ErrorCode,
     messages::describe_topic_partitions::{
         Cursor, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse,
-        DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
+        DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic, TopicRequest,
     },
 };
 
@@ -23,8 +23,12 @@ const MAX_PARTITIONS: i32 = 2_000;
 pub fn handle(shared: &Shared, request: &DescribeTopicPartitionsRequest) -> DescribeTopicPartitionsResponse {
     let named: BTreeSet<&str> = request.topics.iter().map(|topic| topic.name.as_str()).collect();
     let Some(from) = position(request.cursor.as_ref(), &named) else {
-        let refused = |name: &str| failed(name, ErrorCode::InvalidRequest);
-        let topics = named.into_iter().map(refused).collect();
+        let refused = |topic: &TopicRequest| DescribeTopicPartitionsResponseTopic {
+            error_code: ErrorCode::InvalidRequest,
+            name: Some(topic.name.clone()),
+            ..Default::default()
+        };
+        let topics = request.topics.iter().map(refused).collect();
         return DescribeTopicPartitionsResponse { topics, ..Default::default() };
     };
     let image = shared.image();

@@ -49,7 +49,7 @@ pub async fn handle(
             }
         }
     }
-    for topic in &mut topics {
+    for topic in topics.iter_mut().filter(|topic| topic.name.is_some()) {
         topic.topic_authorized_operations = authorized_operations::if_asked(
             request.include_topic_authorized_operations,
             authorized_operations::TOPIC,

@@ -29,6 +29,10 @@ func main() {
 	ctx, cancel = context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	bootstrap = os.Args[2]
+	if os.Args[1] == "admins" {
+		admins()
+		return
+	}
 	letters, work := os.Args[3]+"-letters", os.Args[3]+"-work"
 	if os.Args[1] == "after" {
 		after(work)

@@ -156,8 +156,16 @@ impl Program {
 
     /// What the client's other program says, which asks what admins ask.
     pub fn run_admins(&self, bootstrap: &str) -> Result<String> {
-        let file = if matches!(self.client.language, Language::Java) { "Admins.java" } else { "admins.py" };
-        command::output(self.source(file).arg(bootstrap), b"").with_context(|| self.client.folder)
+        let mut command = match self.client.language {
+            Language::Java => self.source("Admins.java"),
+            Language::Go => {
+                let mut go = Command::new(self.build_go(&self.client.sources())?);
+                go.arg("admins");
+                go
+            }
+            _ => self.source("admins.py"),
+        };
+        command::output(command.arg(bootstrap), b"").with_context(|| self.client.folder)
     }
 
     /// A source file that is run as it is, by Java or Python.

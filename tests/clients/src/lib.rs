@@ -5,7 +5,7 @@
 //! compression, reads by beginning, offset and time, and lets a group of two read and commit.
 //! `PROGRAM after BOOTSTRAP PREFIX` comes when the broker was killed and started again. `transcript` has
 //! the facts that both must say; Apache Kafka is asked the same in the same words. Java's program has a
-//! third half, `details`: refusals and special offsets. `java/Admins.java` and `kafka-python-3/admins.py` ask
+//! third half, `details`: refusals and special offsets. `java/Admins.java`, `kafka-python-3/admins.py` and `franz-go/admins.go` ask
 //! what admins ask; `admins.txt` beside them is what they say of Apache Kafka.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // processes, files, clocks
 

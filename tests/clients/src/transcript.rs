@@ -32,7 +32,8 @@ ahead of time: INVALID_TIMESTAMP
 noted too much: OFFSET_METADATA_TOO_LARGE";
 
 /// What Apache Kafka 4.3.1 tells admins, by the client's folder; a run against it keeps this true.
-const ADMINS: [(&str, &str); 2] = [
+const ADMINS: [(&str, &str); 3] = [
+    ("franz-go", include_str!("../franz-go/admins.txt")),
     ("java", include_str!("../java/admins.txt")),
     ("kafka-python-3", include_str!("../kafka-python-3/admins.txt")),
 ];
