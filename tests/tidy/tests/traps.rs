@@ -110,6 +110,7 @@ const TRAPS: &[(u32, &str, &[&str])] = &[
         &[
             "trap_16_a_changed_subscription_rebalances",
             "trap_16_a_restarted_member_takes_its_seat_without_a_rebalance",
+            "trap_16_a_static_member_that_restarts_has_its_partitions_and_the_others_notice_nothing",
             "trap_16_all_properties_of_the_member_are_updated",
             "trap_16_the_older_process_is_fenced",
         ],
