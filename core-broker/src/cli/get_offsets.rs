@@ -153,8 +153,9 @@ fn rules(options: &Options) -> Result<Vec<Rule>, Failure> {
         return list.split(',').map(rule).collect();
     }
     let list = options.value("partitions")?.unwrap_or_default();
-    let numbers: Result<Vec<i32>, _> =
-        list.split(',').filter(|_| !list.is_empty()).map(str::parse::<i32>).collect();
+    // As Java splits: what is empty at the end is not there.
+    let parts = list.trim_end_matches(',').split(',').filter(|_| !list.is_empty());
+    let numbers: Result<Vec<i32>, _> = parts.map(str::parse::<i32>).collect();
     let partitions = numbers.map_err(|_| {
         Failure::terse(format!(
             "--partitions expects a comma separated list of numeric partition ids, but received: {list}"

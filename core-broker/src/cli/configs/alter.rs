@@ -1,6 +1,9 @@
 //! `kafka-configs --alter`: sets configs, and puts them back to their defaults.
 
+use std::collections::BTreeSet;
+
 use kafka_wire::{
+    ErrorCode,
     configs::operation,
     messages::incremental_alter_configs::{
         AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
@@ -10,11 +13,12 @@ use kafka_wire::{
 use super::{
     super::{
         cluster::Cluster,
-        failure::{Failure, accepted},
+        failure::{Exception, Failure, accepted},
         options::Options,
         output::say,
         properties,
     },
+    describe,
     entity::{Entity, Kind},
     refused,
 };
@@ -39,6 +43,9 @@ impl Change {
 
 pub fn alter(cluster: &mut Cluster, entity: &Entity, change: Change) -> Result<(), Failure> {
     let name = entity.name.clone().unwrap_or_default();
+    if entity.kind == Kind::BrokerLoggers {
+        check_loggers(cluster, entity, &change)?;
+    }
     let set = change.set.into_iter().map(|(name, value)| (name, operation::SET, Some(value)));
     let delete = change.delete.into_iter().map(|name| (name, operation::DELETE, None));
     let configs = set.chain(delete).map(|(name, config_operation, value)| AlterableConfig {
@@ -62,6 +69,22 @@ pub fn alter(cluster: &mut Cluster, entity: &Entity, change: Change) -> Result<(
         name => say(format_args!("Completed updating config for {} {name}.", entity.kind.singular())),
     }
     Ok(())
+}
+
+/// A logger that is not there is a mistake of whoever typed its name.
+fn check_loggers(cluster: &mut Cluster, entity: &Entity, change: &Change) -> Result<(), Failure> {
+    let name = entity.name.clone().unwrap_or_default();
+    let there: BTreeSet<_> =
+        describe::configs(cluster, entity, name)?.into_iter().map(|config| config.name).collect();
+    let named = change.set.iter().map(|(logger, _)| logger).chain(&change.delete);
+    let missing: Vec<_> = named.filter(|logger| !there.contains(*logger)).map(String::as_str).collect();
+    match missing[..] {
+        [] => Ok(()),
+        _ => {
+            let said = format!("Invalid broker logger(s): {}", missing.join(","));
+            Err(Exception::of(ErrorCode::InvalidConfig, Some(said)).into())
+        }
+    }
 }
 
 /// What a broker keeps for itself is asked of that broker.

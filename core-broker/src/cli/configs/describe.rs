@@ -89,7 +89,8 @@ fn with_configs(cluster: &mut Cluster, kind: Kind) -> Result<BTreeSet<String>, F
     Ok(of_kind.map(|resource| resource.resource_name).collect())
 }
 
-fn configs(
+/// Sorted by their names.
+pub fn configs(
     cluster: &mut Cluster,
     entity: &Entity,
     name: String,

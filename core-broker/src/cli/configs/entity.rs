@@ -103,7 +103,7 @@ pub fn read(options: &Options) -> Result<Entity, Failure> {
     }
     match options.has("describe") {
         true => check_describe(options, &types, has_name)?,
-        false => check_alter(options, &types, has_name, names.iter().any(String::is_empty))?,
+        false => check_alter(options, &types, &names)?,
     }
     let kind = types.first().and_then(|name| kind(name)).ok_or_else(|| not_supported(&types))?;
     let name = names.into_iter().next();
@@ -228,15 +228,15 @@ fn check_describe(options: &Options, types: &[String], has_name: bool) -> Result
     Ok(())
 }
 
-fn check_alter(options: &Options, types: &[String], has_name: bool, has_all: bool) -> Result<(), Failure> {
+fn check_alter(options: &Options, types: &[String], names: &[String]) -> Result<(), Failure> {
     if has_default(types) {
-        if !has_name && !has_all {
+        if names.is_empty() {
             return illegal(
                 "An entity-name or default entity must be specified with --alter of users, clients, brokers \
                  or ips",
             );
         }
-    } else if !has_name {
+    } else if names.iter().all(String::is_empty) {
         return illegal(format!("An entity name must be specified with --alter of {}", types.join(",")));
     }
     let [add, file, delete] =
@@ -248,6 +248,9 @@ fn check_alter(options: &Options, types: &[String], has_name: bool, has_all: boo
         return illegal(
             "At least one of --add-config, --add-config-file, or --delete-config must be specified with --alter",
         );
+    }
+    if names.len() != types.len() {
+        return illegal("An entity name must be specified for every entity type");
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `kafka-topics --create`, `--alter` and `--delete`.
 
+use broker_logic::cluster::{ConfigError, validate_topic_config};
 use kafka_wire::{
     ErrorCode,
     messages::{
@@ -69,21 +70,10 @@ pub fn create(cluster: &mut Cluster, options: &Options) -> Result<(), Failure> {
         match result.error_code {
             ErrorCode::None => say(format_args!("Created topic {}.", wanted.name)),
             ErrorCode::TopicAlreadyExists if options.has("if-not-exists") => {}
-            error => return Err(refused(error, result.error_message).into()),
+            error => return Err(Exception::of(error, result.error_message).into()),
         }
     }
     Ok(())
-}
-
-/// A value that cannot be is found by the Java client itself, which names its own exception.
-fn refused(error: ErrorCode, message: Option<String>) -> Exception {
-    let exception = Exception::of(error, message);
-    match error {
-        ErrorCode::InvalidConfig if exception.message.starts_with("Invalid value") => {
-            Exception::new("org.apache.kafka.common.config.ConfigException", exception.message)
-        }
-        _ => exception,
-    }
 }
 
 pub fn alter(cluster: &mut Cluster, options: &Options) -> Result<(), Failure> {
@@ -135,8 +125,24 @@ fn wanted(options: &Options) -> Result<Wanted, Failure> {
             None | Some("") => Vec::new(),
             Some(list) => replica_assignment(list)?,
         },
-        configs: options.values("config").iter().map(|config| key_value(config)).collect::<Result<_, _>>()?,
+        configs: configs(options.values("config"))?,
     })
+}
+
+/// Checked here as by a broker of Apache Kafka, before one is asked: first the names, then the values.
+fn configs(texts: &[String]) -> Result<Vec<(String, String)>, Failure> {
+    let configs: Vec<_> = texts.iter().map(|text| key_value(text)).collect::<Result<_, _>>()?;
+    let refusals = || configs.iter().filter_map(|(key, value)| validate_topic_config(key, value).err());
+    let unknown = refusals().find(|refusal| matches!(refusal, ConfigError::UnknownTopicConfig { .. }));
+    if let Some(unknown) = unknown {
+        return Err(Exception::of(ErrorCode::InvalidConfig, Some(unknown.to_string())).into());
+    }
+    match refusals().next() {
+        None => Ok(configs),
+        Some(refusal) => {
+            Err(Exception::new("org.apache.kafka.common.config.ConfigException", refusal.to_string()).into())
+        }
+    }
 }
 
 fn key_value(text: &str) -> Result<(String, String), Failure> {
@@ -153,7 +159,9 @@ fn key_value(text: &str) -> Result<(String, String), Failure> {
 /// `1:2,2:1`: the brokers of partition 0, then those of partition 1.
 fn replica_assignment(list: &str) -> Result<Vec<Vec<i32>>, Failure> {
     let mut assignment: Vec<Vec<i32>> = Vec::new();
-    for (partition, text) in list.split(',').enumerate() {
+    // As Java splits: what is empty at the end is not there.
+    let list = list.trim_end_matches(',');
+    for (partition, text) in list.split(',').enumerate().filter(|_| !list.is_empty()) {
         let mut brokers: Vec<i32> = Vec::new();
         for id in text.split(':').map(str::trim) {
             brokers.push(id.parse().map_err(|_| number_format(id))?);
@@ -189,6 +197,9 @@ mod tests {
             ("1", Ok(vec![vec![1]])),
             ("1:2,2:1", Ok(vec![vec![1, 2], vec![2, 1]])),
             (" 1 : 2", Ok(vec![vec![1, 2]])),
+            ("1,", Ok(vec![vec![1]])),
+            (",", Ok(Vec::new())),
+            (",1", Err("For input string: \"\"")),
             ("1:1", Err("Partition replica lists may not contain duplicate entries: 1")),
             ("1,1:2", Err("Partition 1 has different replication factor: [1, 2]")),
             ("x", Err("For input string: \"x\"")),

@@ -118,7 +118,9 @@ impl Values {
             Values::Double { min, max } => match value.parse::<f64>() {
                 Err(_) => refuse("Not a number of type DOUBLE".to_owned()),
                 Ok(number) if number.is_nan() => refuse("Not a number of type DOUBLE".to_owned()),
-                Ok(number) => outside(&number, min, max).and_then(refuse),
+                // Java writes a double with its fraction.
+                Ok(number) => outside(&number, min, max)
+                    .map(|expected| Refusal { value: format!("{number:?}"), expected }),
             },
             Values::Text | Values::List => None,
             Values::OneOf(words) if words.contains(&value) => None,
