@@ -154,6 +154,7 @@ pub enum Time {
 pub struct Consumer {
     inner: BaseConsumer<Watch>,
     reads_headers: bool,
+    commits: bool,
 }
 
 impl Consumer {
@@ -161,8 +162,11 @@ impl Consumer {
         let mut config = config(properties);
         // As Java's: an expression does not choose what a broker keeps for itself.
         config.set("topic.blacklist", "^__consumer_offsets$,^__transaction_state$,^__share_group_state$");
+        // The crate goes on polling while it closes a consumer: what nobody has seen is not to be committed.
+        config.set("enable.auto.offset.store", "false");
+        let commits = config.get("enable.auto.commit") != Some("false");
         let inner = config.create_with_context(Watch::default()).map_err(unusable)?;
-        Ok(Self { inner, reads_headers })
+        Ok(Self { inner, reads_headers, commits })
     }
 
     /// Waits a moment for a broker to answer about `topic`, or about all; whether one did.
@@ -204,7 +208,14 @@ impl Consumer {
     pub fn poll<T>(&self, wait: Duration, take: impl FnOnce(&Received) -> T) -> Result<Option<T>, Exception> {
         match self.inner.poll(wait) {
             None => Ok(None),
-            Some(Ok(message)) => Ok(Some(take(&self.received(&message)))),
+            Some(Ok(message)) => {
+                let taken = take(&self.received(&message));
+                if self.commits {
+                    // A partition that was taken away meanwhile is another member's to commit.
+                    let _ = self.inner.store_offset_from_message(&message);
+                }
+                Ok(Some(taken))
+            }
             // It was said when it was noticed.
             Some(Err(error)) if goes_away(&error) => Ok(None),
             Some(Err(error)) => Err(exception(&error)),
