@@ -8,6 +8,7 @@ use kafka_wire::ErrorCode;
 /// A line per error code: the code, its exception below `org.apache.kafka.common`, and what it says of itself.
 const EXCEPTIONS: &str = include_str!("exceptions.txt");
 
+const TERSE: &str = "org.apache.kafka.tools.TerseException";
 const NETWORK: &str = "org.apache.kafka.common.errors.NetworkException";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,12 +51,16 @@ impl Exception {
 
     /// A refusal that is one sentence, with nothing behind it to look into.
     pub fn terse(message: impl Into<String>) -> Self {
-        Self::new("org.apache.kafka.tools.TerseException", message)
+        Self::new(TERSE, message)
     }
 
     /// Between here and the broker.
     pub fn network(error: &anyhow::Error) -> Self {
         Self::new(NETWORK, format!("{error:#}"))
+    }
+
+    pub fn is_terse(&self) -> bool {
+        self.class == TERSE
     }
 
     pub fn is_network(&self) -> bool {

@@ -52,7 +52,8 @@ pub enum Tools {
 /// Where and as what a transcript is run.
 pub struct Stage<'a> {
     pub bootstrap: &'a str,
-    /// Stands for `tt-`, so that two runs do not meet on one broker.
+    /// Stands for `tt-`, so that two runs do not meet on one broker. As long, so that columns stay where
+    /// they are.
     pub topics: &'a str,
     pub folder: &'a Path,
 }
@@ -220,12 +221,19 @@ impl Transcript {
             .run(&words, &stdin)
             .with_context(|| format!("{}: {}", self.path.display(), step.command))?;
         // What the Java client logs for itself is not the tool's.
-        let logged = |line: &str| line.contains("] WARN ") || line.contains(" ERROR [AdminClient ");
+        let logged = |line: &str| {
+            line.contains("] WARN ")
+                || line.contains(" ERROR [AdminClient ")
+                || line.starts_with("The consumer rebalance protocol (KIP-848)")
+        };
         let stderr = stderr.lines().find(|line| !logged(line)).filter(|line| !line.is_empty());
         let mut stdout: Vec<_> = stdout.lines().map(|line| stage.unstaged(line)).collect();
         // The order of a Java hash table, which is nobody's business.
         if stdout.iter().any(|line| line.starts_with("partition: ")) {
             stdout.sort();
+        }
+        if let Some(header) = stdout.iter().position(|line| line.ends_with(" NEW-OFFSET")) {
+            stdout[header..].sort();
         }
         // Set by the script that starts Apache Kafka, and by nobody else.
         stdout.retain(|line| !line.starts_with("  min.insync.replicas=1 sensitive="));
@@ -267,6 +275,7 @@ impl Stage<'_> {
             line.replace(self.bootstrap, "BROKER").replace(&folder, "DIR").replace(self.topics, TOPICS);
         let line = between(&line, "\tTopicId: ", "\t", "ID");
         let line = between(&line, "\"logDir\":\"", "\"", "DIR");
+        let line = between(&line, "CreateTime:", "\t", "TIME");
         let line = match line.strip_prefix('[').and_then(|line| line.split_once("] ")) {
             Some((_, said)) => format!("[TIME] {said}"),
             None => line,

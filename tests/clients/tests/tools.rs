@@ -13,23 +13,46 @@ use end_to_end::scene;
 /// Set, the transcripts are written anew.
 const RECORD: &str = "LONGHAUL_RECORD";
 
-const TRANSCRIPTS: [&str; 5] =
-    ["topics.txt", "configs.txt", "get-offsets.txt", "delete-records.txt", "log-dirs.txt"];
+const ADMIN: &[&str] =
+    &["topics.txt", "configs.txt", "get-offsets.txt", "delete-records.txt", "log-dirs.txt"];
+
+const CLIENTS: &[&str] = &["console-producer.txt", "console-consumer.txt", "consumer-groups.txt"];
 
 /// What Apache Kafka does and we do not.
-const OURS_ALONE: &str = "not-supported.txt";
+const OURS_ALONE: &[&str] = &["not-supported.txt"];
 
 #[test]
-fn our_tools_say_of_our_broker_what_the_transcripts_say() {
-    let names: Vec<_> = TRANSCRIPTS.into_iter().chain([OURS_ALONE]).collect();
-    of_our_broker("ours-", &names, |folder| Tools::ours(&folder.join("cli")));
+fn our_admin_tools_say_of_our_broker_what_the_transcripts_say() {
+    of_our_broker("xo-", &[ADMIN, OURS_ALONE].concat(), |folder| Tools::ours(&folder.join("cli")));
 }
 
 #[test]
-fn apache_kafkas_tools_say_of_our_broker_what_the_transcripts_say() {
+fn our_consoles_say_of_our_broker_what_the_transcripts_say() {
+    of_our_broker("xo-", CLIENTS, |folder| Tools::ours(&folder.join("cli")));
+}
+
+#[test]
+fn apache_kafkas_admin_tools_say_of_our_broker_what_the_transcripts_say() {
     if ApacheKafka::is_installed() {
-        of_our_broker("theirs-", &TRANSCRIPTS, |_| Tools::apache());
+        of_our_broker("xk-", ADMIN, |_| Tools::apache());
     }
+}
+
+#[test]
+fn apache_kafkas_consoles_say_of_our_broker_what_the_transcripts_say() {
+    if ApacheKafka::is_installed() {
+        of_our_broker("xk-", CLIENTS, |_| Tools::apache());
+    }
+}
+
+#[test]
+fn both_admin_tools_say_of_apache_kafka_what_the_transcripts_say() -> Result<()> {
+    of_apache_kafka(ADMIN)
+}
+
+#[test]
+fn both_consoles_say_of_apache_kafka_what_the_transcripts_say() -> Result<()> {
+    of_apache_kafka(CLIENTS)
 }
 
 fn of_our_broker(topics: &str, names: &[&str], tools: impl FnOnce(&Path) -> Result<Tools>) {
@@ -48,30 +71,30 @@ fn of_our_broker(topics: &str, names: &[&str], tools: impl FnOnce(&Path) -> Resu
     });
 }
 
-#[test]
-fn both_say_of_apache_kafka_what_the_transcripts_say() -> Result<()> {
+fn of_apache_kafka(names: &[&str]) -> Result<()> {
     let Some(apache_kafka) = ApacheKafka::start()? else { return Ok(()) };
     let bootstrap = apache_kafka.bootstrap();
     let mut theirs = Tools::apache()?;
-    scene(|scene| {
-        let mut ours = Tools::ours(&scene.path("cli"))?;
-        let folder = scene.path("files");
-        std::fs::create_dir_all(&folder)?;
-        let mut different = Vec::new();
-        for name in TRANSCRIPTS {
+    for name in names {
+        // Each has the time of a test.
+        scene(|scene| {
+            let mut ours = Tools::ours(&scene.path("cli"))?;
+            let folder = scene.path("files");
+            std::fs::create_dir_all(&folder)?;
+            let mut different = Vec::new();
             let mut transcript = Transcript::load(name)?;
-            let stage = Stage { bootstrap: &bootstrap, topics: "theirs-", folder: &folder };
+            let stage = Stage { bootstrap: &bootstrap, topics: "xk-", folder: &folder };
             if std::env::var_os(RECORD).is_some() {
                 transcript.record(&mut theirs, &stage)?;
                 transcript = Transcript::load(name)?;
             } else {
                 different.extend(transcript.check(&mut theirs, &stage).context("their tool").err());
             }
-            let stage = Stage { bootstrap: &bootstrap, topics: "ours-", folder: &folder };
+            let stage = Stage { bootstrap: &bootstrap, topics: "xo-", folder: &folder };
             different.extend(transcript.check(&mut ours, &stage).context("our tool").err());
-        }
-        all_the_same(&different)
-    });
+            all_the_same(&different)
+        });
+    }
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    Tool,
+    Tool, client_properties,
     failure::{Exception, Failure},
     interrupt::Interrupt,
     librdkafka::Consumer,
@@ -68,7 +68,7 @@ const SLICE: Duration = Duration::from_millis(100);
 fn run(tool: &Tool, words: &[String]) -> ExitCode {
     let plan = match words::read(tool, words) {
         Ok(plan) => plan,
-        Err(failure) => return tool.end(Err(failure), |exception| remark(&exception.message)),
+        Err(failure) => return tool.end(Err(failure), refuse),
     };
     let interrupt = match Interrupt::watch(|_| {}) {
         Ok(interrupt) => interrupt,
@@ -82,13 +82,26 @@ fn run(tool: &Tool, words: &[String]) -> ExitCode {
     interrupt.code().map_or(code, ExitCode::from)
 }
 
+/// What is wrong with the words.
+fn refuse(exception: Exception) {
+    match exception.is_terse() {
+        true => remark(exception.message),
+        // Kafka's tool does not expect it, and falls over.
+        false => remark(format_args!("Exception in thread \"main\" {exception}")),
+    }
+}
+
 fn fail(exception: Exception) {
     log("ERROR", "Unknown error when running consumer: ", CLASS);
     remark(exception);
 }
 
 fn consume(plan: &Plan, interrupt: &Interrupt) -> Result<(), Failure> {
-    let consumer = Consumer::new(&plan.client, plan.formatter.prints_headers())?;
+    let client = client_properties::translate(&plan.properties)?;
+    for name in &client.unknown {
+        log("WARN", format_args!("{name} is no property that this consumer knows: it has no effect"), CLASS);
+    }
+    let consumer = Consumer::new(&client, plan.formatter.prints_headers())?;
     reach(&consumer, plan, interrupt)?;
     match &plan.source {
         Source::Topic(topic) => consumer.subscribe(topic)?,

@@ -5,21 +5,20 @@ use std::time::Duration;
 use super::{
     super::{
         Tool,
-        client_properties::{Properties, Translated, from_flags, translate},
+        client_properties::{Properties, from_flags},
         failure::{Exception, Failure},
         librdkafka::Start,
         options::Options,
-        output::{log, say},
+        output::say,
         properties,
     },
-    CLASS,
     formatter::Formatter,
 };
 
 /// What a consumer is to do.
 pub struct Plan {
     pub bootstrap: String,
-    pub client: Translated,
+    pub properties: Properties,
     pub source: Source,
     pub formatter: Formatter,
     pub max_messages: Option<u64>,
@@ -51,13 +50,9 @@ pub fn read(tool: &Tool, words: &[String]) -> Result<Plan, Failure> {
     let given = given_properties(&options)?;
     let group = group(&options, &given)?;
     let properties = consumer_properties(&options, given, group)?;
-    let client = translate(&properties)?;
-    for name in &client.unknown {
-        log("WARN", format_args!("{name} is no property that this consumer knows: it has no effect"), CLASS);
-    }
     Ok(Plan {
         bootstrap: options.value("bootstrap-server")?.unwrap_or_default().to_owned(),
-        client,
+        properties,
         source,
         formatter: formatter(&options)?,
         // As there: anything below zero is no limit.
