@@ -2,7 +2,9 @@
 
 use kafka_wire::{
     ApiKey, ErrorCode,
-    messages::api_versions::{ApiVersion, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey},
+    messages::api_versions::{
+        ApiVersion, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
+    },
 };
 
 /// Every API that `dispatch` has a handler for. What stands here works.
@@ -49,14 +51,42 @@ const METADATA_VERSION: &str = "metadata.version";
 /// 4.2-IV1: the Kafka whose versions are served here.
 const METADATA_LEVEL: i16 = 29;
 
-pub fn response(error_code: ErrorCode) -> ApiVersionsResponse {
-    let api_keys = SERVED.iter().map(|api| {
-        let versions = api.advertised_versions();
-        ApiVersion { api_key: api.code(), min_version: *versions.start(), max_version: *versions.end() }
-    });
+/// The first version whose clients say what software they are (KIP-511).
+const SOFTWARE_FROM: i16 = 3;
+
+pub fn handle(version: i16, request: &ApiVersionsRequest) -> ApiVersionsResponse {
+    let named = [&request.client_software_name, &request.client_software_version];
+    if version >= SOFTWARE_FROM && !named.into_iter().all(|name| is_software_name(name)) {
+        return ApiVersionsResponse { error_code: ErrorCode::InvalidRequest, ..Default::default() };
+    }
+    served()
+}
+
+/// To a client that is newer than we are: in which versions it may ask this again.
+pub fn unsupported_version() -> ApiVersionsResponse {
     ApiVersionsResponse {
-        error_code,
-        api_keys: api_keys.collect(),
+        error_code: ErrorCode::UnsupportedVersion,
+        api_keys: vec![listed(&ApiKey::ApiVersions)],
+        ..Default::default()
+    }
+}
+
+/// Letters, digits, '-' and '.', the last two not at an end.
+fn is_software_name(name: &str) -> bool {
+    let is_inner = |byte: &u8| byte.is_ascii_alphanumeric() || b"-.".contains(byte);
+    let is_end = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = name.as_bytes();
+    bytes.iter().all(is_inner) && is_end(bytes.first()) && is_end(bytes.last())
+}
+
+fn listed(api: &ApiKey) -> ApiVersion {
+    let versions = api.advertised_versions();
+    ApiVersion { api_key: api.code(), min_version: *versions.start(), max_version: *versions.end() }
+}
+
+fn served() -> ApiVersionsResponse {
+    ApiVersionsResponse {
+        api_keys: SERVED.iter().map(listed).collect(),
         supported_features: vec![SupportedFeatureKey {
             name: METADATA_VERSION.to_owned(),
             min_version: METADATA_LEVEL,
@@ -81,11 +111,27 @@ mod tests {
     /// classic protocol at once, and one whose heartbeat is then answered with an error does not come back.
     #[test]
     fn trap_18_groups_that_the_broker_assigns_are_not_advertised() {
-        let response = response(ErrorCode::None);
+        let response = served();
         let keys: Vec<i16> = response.api_keys.iter().map(|api| api.api_key).collect();
         assert!([68, 69].iter().all(|key| !keys.contains(key)), "{keys:?}");
         let features: Vec<&str> =
             response.finalized_features.iter().map(|feature| feature.name.as_str()).collect();
         assert!(!features.contains(&"group.version"), "{features:?}");
+    }
+
+    #[test]
+    fn software_has_a_name_that_a_log_and_a_metric_can_show() {
+        for (name, expected) in [
+            ("apache-kafka-java", true),
+            ("4.2.0", true),
+            ("x", true),
+            ("", false),
+            ("-x", false),
+            ("x.", false),
+            ("a b", false),
+            ("ü", false),
+        ] {
+            assert_eq!(is_software_name(name), expected, "{name:?}");
+        }
     }
 }

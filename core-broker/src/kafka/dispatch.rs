@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use commit_log::{RealFile, Slice};
 use kafka_wire::{
-    ApiKey, ErrorCode, Request, RequestError, RequestHeader, Response, decode_request, encode_response_parts,
+    ApiKey, Request, RequestError, RequestHeader, Response, decode_request, encode_response_parts,
     messages::produce::ProduceResponse,
 };
 
@@ -38,7 +38,7 @@ pub async fn start(shared: &Arc<Shared>, client: &Client, frame: Bytes) -> anyho
         Ok(decoded) => decoded,
         // KIP-511: a client that is newer than we are learns in version 0 what we speak.
         Err(RequestError::UnsupportedVersion { header }) if header.api == ApiKey::ApiVersions => {
-            let response = Response::ApiVersions(api_versions::response(ErrorCode::UnsupportedVersion));
+            let response = Response::ApiVersions(api_versions::unsupported_version());
             let pieces = Some(encode(&response, Vec::new(), 0, header.correlation_id)?);
             return Ok(Box::pin(async move { Ok(Answered { pieces, throttle: Duration::ZERO }) }));
         }
@@ -122,7 +122,7 @@ pub async fn start(shared: &Arc<Shared>, client: &Client, frame: Bytes) -> anyho
             Request::OffsetDelete(request) => {
                 Response::OffsetDelete(groups::offset_delete::handle(shared, request).await)
             }
-            Request::ApiVersions(_) => Response::ApiVersions(api_versions::response(ErrorCode::None)),
+            Request::ApiVersions(request) => Response::ApiVersions(api_versions::handle(version, &request)),
             Request::CreateTopics(request) => {
                 Response::CreateTopics(create_topics::handle(shared, request).await)
             }

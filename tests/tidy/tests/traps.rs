@@ -11,6 +11,7 @@ const TRAPS: &[(u32, &str, &[&str])] = &[
         &[
             "trap_1_api_versions_is_answered_before_versions_are_known",
             "trap_1_an_unknown_version_of_api_versions_is_answered_in_version_0_with_what_there_is",
+            "trap_1_software_without_a_proper_name_is_told_so",
         ],
     ),
     (2, "a tag at its default, or from before its version, is not on the wire", &["trap_2_tagged_fields"]),

@@ -151,7 +151,7 @@ fn trap_1_an_unknown_version_of_api_versions_is_answered_in_version_0_with_what_
                 .context("not listed")?;
             ensure!((own.min_version, own.max_version) == (0, 4), "{own:?}");
             // The connection is kept, and the client tries again.
-            let retried = client.call(ApiVersionsRequest::default(), own.max_version)?;
+            let retried = client.call(named("test"), own.max_version)?;
             ensure!(retried.error_code == ErrorCode::None, "{retried:?}");
         }
         Ok(())
@@ -171,9 +171,27 @@ fn beside_a_neighbour(attack: impl FnOnce(SocketAddr, &Process) -> Result<()>) {
     });
 }
 
+#[test]
+fn trap_1_software_without_a_proper_name_is_told_so() {
+    beside_a_neighbour(|address, _| {
+        let mut client = Client::connect(address)?;
+        for (name, error) in
+            [("", ErrorCode::InvalidRequest), ("-!", ErrorCode::InvalidRequest), ("kcat", ErrorCode::None)]
+        {
+            let answer = client.call(named(name), 3)?;
+            ensure!(answer.error_code == error, "{name:?}: {answer:?}");
+        }
+        Ok(())
+    });
+}
+
+fn named(software: &str) -> ApiVersionsRequest {
+    ApiVersionsRequest { client_software_name: software.into(), client_software_version: "1.0".into() }
+}
+
 /// What the broker says that it serves, in the versions that the codec reads.
 fn served(address: SocketAddr) -> Result<Vec<(ApiKey, RangeInclusive<i16>)>> {
-    let answer = Client::connect(address)?.call(ApiVersionsRequest::default(), 3)?;
+    let answer = Client::connect(address)?.call(named("test"), 3)?;
     let listed = answer.api_keys.iter().map(|listed| {
         let api =
             ApiKey::from_code(listed.api_key).with_context(|| format!("{listed:?} is not in the codec"))?;
