@@ -161,6 +161,25 @@ fn trap_13_what_is_known_of_producers_survives_compaction_and_a_power_cut() {
 }
 
 #[test]
+fn a_resend_of_a_batch_that_was_compacted_is_not_taken_for_somebody_elses() {
+    let disk = MemDisk::new();
+    let mut log = open(&disk, compacted());
+    fill(&mut log, 8, 0..1, Some("k"));
+    fill(&mut log, 9, 0..11, Some("k"));
+    compact(&mut log, 2_000);
+    // Without a snapshot there are only the headers of what is left, some of them without a record.
+    for name in disk.list(&folder()).unwrap().iter().filter(|name| name.ends_with(".producers")) {
+        disk.overwrite(&folder().join(name), b"garbage".to_vec());
+    }
+    let mut log = open(&disk, compacted());
+    for (id, sequence, offset) in [(8, 0, 0), (9, 10, 11)] {
+        let sent = batch(from(id, sequence), 1_000, "k", Some(&format!("v{sequence}")));
+        let appended = append(&mut log, &sent, 2_000).unwrap();
+        assert_eq!((appended.base_offset, appended.other_bytes), (Offset(offset), false));
+    }
+}
+
+#[test]
 fn trap_13_what_is_known_of_producers_survives_delete_records() {
     let disk = MemDisk::new();
     let mut log = open(&disk, settings());

@@ -167,7 +167,11 @@ impl Groups {
             name: OFFSETS_TOPIC.into(),
             topic_id: TopicId(Uuid::new_v4()),
             layout: Layout::Automatic { partitions: Some(self.offsets_partitions), replication_factor: None },
-            configs: vec![("cleanup.policy".into(), Some("compact".into()))],
+            // Kafka's `offsets.topic.segment.bytes`: what is not sealed is not compacted, and read at every start.
+            configs: vec![
+                ("cleanup.policy".into(), Some("compact".into())),
+                ("segment.bytes".into(), Some("104857600".into())),
+            ],
         };
         match self.controller.run(command).await {
             Ok(_) | Err(ControllerError::Plan(PlanError::TopicExists { .. })) => Ok(()),

@@ -39,9 +39,15 @@ fn producers<D: Disk>(log: &Log<D>, now_ms: i64) -> Result<(Producers, i64), Log
     for header in log.reader().headers(from) {
         let header = header?;
         // A batch that begins before the log's start is told of by no snapshot, one before the snapshot is.
-        if header.last_offset() >= from {
-            // Counted from the opening: how long a producer was silent before is not known.
-            producers.remember(&header, Offset(header.base_offset), now_ms);
+        if header.last_offset() < from {
+            continue;
+        }
+        let base_offset = Offset(header.base_offset);
+        // Counted from the opening: how long a producer was silent before is not known.
+        if header.base_offset < log.rewritten_before() {
+            producers.remember_rewritten(&header, base_offset, now_ms);
+        } else {
+            producers.remember(&header, base_offset, now_ms);
         }
     }
     Ok((producers, snapshot_at))

@@ -15,6 +15,11 @@ impl<D: Disk> Log<D> {
         self.shared.read().cleaner.cleaned_to
     }
 
+    /// Batches below this offset may not be as they were appended.
+    pub fn rewritten_before(&self) -> i64 {
+        self.shared.read().cleaner.gaps_before
+    }
+
     /// Takes hold of the sealed segments up to `order.end`. Nothing changes before [`install`](Log::install).
     pub fn begin_compaction(&self, order: CompactionOrder) -> Compaction<D> {
         let Shared { disk, dir, .. } = &*self.shared;

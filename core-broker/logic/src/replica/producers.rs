@@ -50,7 +50,8 @@ pub(super) struct Stored {
     pub base_offset: Offset,
     /// The largest of the batch, as stored.
     pub timestamp: i64,
-    /// As the producer sent it; `None` where the log has only a batch that the leader's clock has stamped.
+    /// As the producer sent it; `None` where only the log tells of the batch, and has it with the leader's time
+    /// or made anew.
     pub crc: Option<u32>,
 }
 
@@ -107,6 +108,16 @@ impl Producers {
 
     /// Called for every batch that is written, as it came, and at opening for every batch that the log holds.
     pub fn remember(&mut self, batch: &BatchHeader, base_offset: Offset, now_ms: i64) {
+        let crc = (!batch.log_append_time()).then_some(batch.crc);
+        self.note(batch, base_offset, crc, now_ms);
+    }
+
+    /// At opening, for a batch that compaction may have made anew: its bytes are not those that were sent.
+    pub fn remember_rewritten(&mut self, batch: &BatchHeader, base_offset: Offset, now_ms: i64) {
+        self.note(batch, base_offset, None, now_ms);
+    }
+
+    fn note(&mut self, batch: &BatchHeader, base_offset: Offset, crc: Option<u32>, now_ms: i64) {
         if !batch.has_producer() {
             return;
         }
@@ -131,7 +142,7 @@ impl Producers {
             last_sequence: batch.last_sequence(),
             base_offset,
             timestamp: batch.max_timestamp,
-            crc: (!batch.log_append_time()).then_some(batch.crc),
+            crc,
         });
     }
 
