@@ -16,7 +16,7 @@ pub enum Admitted {
 impl Coordinator {
     pub(super) fn admit(&self, request: &Request) -> Result<Admitted, GroupError> {
         self.ready()?;
-        if !request.names_fit() {
+        if !request.fits() {
             return Err(GroupError::InvalidRequest);
         }
         let group_id = request.group_id();

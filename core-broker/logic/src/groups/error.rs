@@ -14,7 +14,7 @@ pub enum GroupError {
     InvalidGroupId,
     #[error("there is no such group")]
     GroupIdNotFound,
-    #[error("the request holds a name that is too long")]
+    #[error("the request holds a name that is too long, or offers too many protocols or too long ones")]
     InvalidRequest,
     #[error("the session timeout is outside what the broker allows")]
     InvalidSessionTimeout,

@@ -226,6 +226,11 @@ pub struct FetchedOffset {
 /// Longer names are refused: every name may end up in a record, whose strings are bounded.
 const MAX_NAME_BYTES: usize = 8 * 1024;
 
+/// What a member may offer: a group keeps it for as long as the member stays. No client has more than a
+/// handful, and what is longer than a batch of the log may be could not be saved.
+const MAX_PROTOCOLS: usize = 100;
+const MAX_METADATA_BYTES: usize = 1 << 20;
+
 impl Request {
     pub fn group_id(&self) -> &str {
         match self {
@@ -240,15 +245,15 @@ impl Request {
         }
     }
 
-    /// Is every name that the group would keep short enough to be kept?
-    pub(super) fn names_fit(&self) -> bool {
+    /// Is everything that the group would keep small enough to be kept?
+    pub(super) fn fits(&self) -> bool {
         let fits = |name: &str| name.len() <= MAX_NAME_BYTES;
         fits(self.group_id())
             && match self {
                 Request::Join(join) => {
                     let instance = join.group_instance_id.as_deref().unwrap_or_default();
                     [instance, &join.client_id, &join.client_host, &join.protocol_type].into_iter().all(fits)
-                        && join.protocols.iter().all(|(name, _)| fits(name))
+                        && join.protocols_fit()
                 }
                 Request::CommitOffsets(commit) => {
                     commit.offsets.iter().all(|offset| fits(&offset.partition.topic))
@@ -287,6 +292,15 @@ impl Answer {
             Answer::DeleteGroup(Ok(())) => Answer::DeleteGroup(Err(error)),
             other => other,
         }
+    }
+}
+
+impl JoinRequest {
+    fn protocols_fit(&self) -> bool {
+        let bytes: usize = self.protocols.iter().map(|(_, metadata)| metadata.len()).sum();
+        self.protocols.len() <= MAX_PROTOCOLS
+            && self.protocols.iter().all(|(name, _)| name.len() <= MAX_NAME_BYTES)
+            && bytes <= MAX_METADATA_BYTES
     }
 }
 

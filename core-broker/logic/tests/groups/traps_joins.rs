@@ -202,6 +202,23 @@ fn a_group_needs_a_protocol() {
 }
 
 #[test]
+fn what_a_member_offers_has_bounds() {
+    let offers = |count: usize, bytes: usize| {
+        let offer = |number| format!("p{number}:{}", "x".repeat(bytes));
+        (0..count).map(offer).collect::<Vec<_>>().join(",")
+    };
+    for (offers, answer) in [
+        (offers(100, 10_485), "MemberIdRequired A-1"),
+        (offers(101, 1), "InvalidRequest"),
+        (offers(1, (1 << 20) + 1), "InvalidRequest"),
+        (offers(2, 600_000), "InvalidRequest"),
+        (format!("{}:", "n".repeat(8_193)), "InvalidRequest"),
+    ] {
+        check(&format!("> 1 join A v=4 offers={offers}\n < 1 {answer}"));
+    }
+}
+
+#[test]
 fn sessions_have_bounds() {
     check(
         "> 1 join A session=5999
