@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods)] // only differences matter, so any instant will do
+
 use super::*;
 
 /// (milliseconds from the beginning, client, bytes, milliseconds to wait) at 1,000 B/s, for "big" 10,000.
