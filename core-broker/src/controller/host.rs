@@ -86,10 +86,11 @@ impl Host {
         Ok(opened)
     }
 
-    /// Every partition works with what is in force for its topic.
-    pub(super) async fn configure(&self, image: &ClusterImage) {
+    /// Every partition of these topics, or of all, works with what is in force for its topic.
+    pub(super) async fn configure(&self, image: &ClusterImage, topics: Option<&BTreeSet<TopicId>>) {
         let configs = Configs::new(image, self.me, &self.static_configs);
-        for partition in self.partitions.all() {
+        let meant = |partition: &Partition| topics.is_none_or(|topics| topics.contains(&partition.topic_id));
+        for partition in self.partitions.all().into_iter().filter(meant) {
             let Some(topic) = image.topic_by_id(partition.topic_id) else { continue };
             let settings = configs.topic_settings(topic);
             if settings != partition.settings() {

@@ -215,8 +215,11 @@ impl Loop {
                 info!(topic = name, "topic created");
             }
         }
-        if records.iter().any(|it| matches!(it, Record::TopicConfig { .. } | Record::BrokerConfig { .. })) {
-            self.host.configure(image).await;
+        let configured: BTreeSet<TopicId> = records.iter().filter_map(configured_topic).collect();
+        if records.iter().any(|record| matches!(record, Record::BrokerConfig { .. })) {
+            self.host.configure(image, None).await;
+        } else if !configured.is_empty() {
+            self.host.configure(image, Some(&configured)).await;
         }
         Ok(())
     }
@@ -228,5 +231,12 @@ impl Loop {
             }
         }
         Ok(())
+    }
+}
+
+fn configured_topic(record: &Record) -> Option<TopicId> {
+    match record {
+        Record::TopicConfig { topic_id, .. } => Some(*topic_id),
+        _ => None,
     }
 }

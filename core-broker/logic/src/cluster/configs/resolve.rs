@@ -102,7 +102,7 @@ impl<'a> Configs<'a> {
         });
         let mut synonyms: Vec<Synonym> = own.into_iter().collect();
         if let Otherwise::Broker(keys) = config.otherwise {
-            synonyms.extend(named_like_the_first(self.found(keys), keys));
+            synonyms.extend(named_like_the_first(self.found(keys).into_iter(), keys));
         }
         Effective {
             value: Some(self.topic_value(topic, config)),
@@ -118,10 +118,11 @@ impl<'a> Configs<'a> {
 
     pub fn broker_effective(&self, config: &'static BrokerConfig) -> Effective<'a> {
         let alone = [BrokerKey { key: config.key, factor: 1 }];
-        let value = self.found(&alone).next().map(|found| found.value);
+        let value = places(&alone).find_map(|place| self.at(place)).map(|found| found.value);
         let keys = broker_synonyms(config.key).unwrap_or(&alone);
         // Under the name itself first: a weaker name's value is no value of this one.
-        let synonyms: Vec<Synonym> = self.found(keys).skip_while(|found| found.key != config.key).collect();
+        let synonyms: Vec<Synonym> =
+            self.found(keys).into_iter().skip_while(|found| found.key != config.key).collect();
         let source = synonyms.first().map_or(Source::Default, |first| first.source);
         Effective { value, source, synonyms }
     }
@@ -133,30 +134,37 @@ impl<'a> Configs<'a> {
         match config.otherwise {
             Otherwise::Value(value) => Cow::Borrowed(value),
             Otherwise::Broker(keys) => {
-                let found = self.found(keys).next();
-                found.map_or(Cow::Borrowed(""), |found| in_units_of_topic(found, keys))
+                let strongest = places(keys).find_map(|place| self.at(place));
+                strongest.map_or(Cow::Borrowed(""), |found| in_units_of_topic(found, keys))
             }
         }
     }
 
     /// What there is under these names, the strongest first.
-    fn found(&self, keys: &[BrokerKey]) -> impl Iterator<Item = Synonym<'a>> {
-        let mut found = Vec::new();
-        for source in [Source::Broker, Source::AllBrokers, Source::Static, Source::Default] {
-            for config in keys.iter().filter_map(|broker| broker_config(broker.key)) {
-                let value = match source {
-                    Source::Broker => self.image.broker_config(Some(self.broker), config.key),
-                    Source::AllBrokers => self.image.broker_config(None, config.key),
-                    Source::Static => self.statics.values.get(config.key).map(String::as_str),
-                    _ => config.default,
-                };
-                // What an older version stored and this one would refuse counts as not set.
-                let value = value.filter(|value| config.values.accept(value)).map(Cow::Borrowed);
-                found.extend(value.map(|value| Synonym { key: config.key, value, source }));
-            }
-        }
-        found.into_iter()
+    fn found(&self, keys: &[BrokerKey]) -> Vec<Synonym<'a>> {
+        places(keys).filter_map(|place| self.at(place)).collect()
     }
+
+    fn at(&self, (source, config): (Source, &'static BrokerConfig)) -> Option<Synonym<'a>> {
+        let value = match source {
+            Source::Broker => self.image.broker_config(Some(self.broker), config.key),
+            Source::AllBrokers => self.image.broker_config(None, config.key),
+            Source::Static => self.statics.values.get(config.key).map(String::as_str),
+            Source::Topic | Source::Default => config.default,
+        };
+        // What an older version stored and this one would refuse counts as not set.
+        let value = Cow::Borrowed(value.filter(|value| config.values.accept(value))?);
+        Some(Synonym { key: config.key, value, source })
+    }
+}
+
+/// Where values of these names may be, the strongest place first.
+fn places(keys: &[BrokerKey]) -> impl Iterator<Item = (Source, &'static BrokerConfig)> {
+    let sources = [Source::Broker, Source::AllBrokers, Source::Static, Source::Default];
+    sources.into_iter().flat_map(|source| {
+        let configs = keys.iter().filter_map(|broker| broker_config(broker.key));
+        configs.map(move |config| (source, config))
+    })
 }
 
 fn own_value<'a>(topic: &'a Topic, config: &TopicConfig) -> Option<&'a str> {
