@@ -42,8 +42,9 @@ impl Host {
         deleted::find_leftovers(&self.logs, removed)
     }
 
-    /// A log that cannot be opened is told and left out: it is no reason to keep the others from anybody.
-    pub(super) async fn open_all(&self, image: &ClusterImage) -> anyhow::Result<()> {
+    /// Whether all are open then. A log that cannot be opened is told and left out: it is no reason to keep the
+    /// others from anybody.
+    pub(super) async fn open_all(&self, image: &ClusterImage) -> anyhow::Result<bool> {
         let records = image.topics().flat_map(|topic| {
             topic.partitions().map(|(partition, state)| PartitionRecord {
                 topic_id: topic.topic_id,
@@ -51,12 +52,14 @@ impl Host {
                 state: state.clone(),
             })
         });
+        let mut all = true;
         for (id, opened) in self.open(image, records).await? {
             if let Err(error) = opened {
                 error!(partition = %id, "the partition is not served: {error:#}");
+                all = false;
             }
         }
-        Ok(())
+        Ok(all)
     }
 
     /// Several logs at a time; returns how it went with each that was not open yet.

@@ -7,6 +7,7 @@ use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::{Context, bail};
@@ -24,6 +25,9 @@ pub use host::Host;
 
 /// Commands waiting; callers wait while it is full.
 const QUEUE: usize = 64;
+
+/// A partition whose log could not be opened is tried again after this long.
+const OPEN_AGAIN: Duration = Duration::from_secs(10);
 
 /// The metadata log is no topic that a client could name.
 const METADATA_TOPIC_ID: [u8; 16] = [0; 16];
@@ -68,6 +72,8 @@ struct Loop {
     metadata: Metadata,
     host: Host,
     published: watch::Sender<Arc<ClusterImage>>,
+    /// No partition waits for a disk that is full, or for somebody who mends it.
+    all_open: bool,
 }
 
 /// The metadata as the log has it, before anybody is served.
@@ -86,10 +92,10 @@ pub async fn start(
     host: Host,
 ) -> anyhow::Result<(Controller, watch::Receiver<Arc<ClusterImage>>)> {
     host.remove_leftovers(&metadata.removed)?;
-    host.open_all(&metadata.image).await?;
+    let all_open = host.open_all(&metadata.image).await?;
     let (published, receiver) = watch::channel(Arc::new(metadata.image.clone()));
     let (queue, commands) = mpsc::channel(QUEUE);
-    let controller = Loop { metadata, host, published };
+    let controller = Loop { metadata, host, published, all_open };
     let runtime = tokio::runtime::Handle::current();
     std::thread::Builder::new()
         .name("controller".into())
@@ -178,7 +184,19 @@ fn load(folder: &Path, limits: Limits) -> anyhow::Result<Metadata> {
 impl Loop {
     /// Runs on its own thread: the metadata log is written and synced here.
     async fn run(mut self, mut commands: mpsc::Receiver<(Option<Command>, Answer)>) {
-        while let Some((command, answer)) = commands.recv().await {
+        loop {
+            let next = match self.all_open {
+                true => Ok(commands.recv().await),
+                false => tokio::time::timeout(OPEN_AGAIN, commands.recv()).await,
+            };
+            let (command, answer) = match next {
+                Ok(Some(next)) => next,
+                Ok(None) => break,
+                Err(_) => {
+                    self.all_open = self.host.open_all(&self.metadata.image).await.unwrap_or(false);
+                    continue;
+                }
+            };
             let result = match &command {
                 Some(command) => self.execute(command).await,
                 None => Ok(Vec::new()),
@@ -193,6 +211,7 @@ impl Loop {
     async fn execute(&mut self, command: &Command) -> Result<Vec<Record>, ControllerError> {
         let records = self.metadata.execute(command)?;
         let hosted = self.host(&records).await;
+        self.all_open &= hosted.is_ok();
         // The records are durable: they are shown even where the disk would not follow.
         self.published.send_replace(Arc::new(self.metadata.image.clone()));
         // After it is shown: whoever waits for a topic and is woken finds that it is gone.

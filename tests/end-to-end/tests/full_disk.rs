@@ -10,7 +10,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use end_to_end::{Process, Scene, http, mqtt, scene, topic};
+use end_to_end::{Process, Scene, http, kafka::Client, mqtt, scene, topic};
+use kafka_wire::{
+    ErrorCode,
+    messages::create_topics::{CreatableTopic, CreateTopicsRequest},
+};
 
 const TOPIC: &str = "fleet/trucks/truck-1/gps";
 
@@ -79,6 +83,41 @@ fn a_broker_on_a_full_disk_keeps_what_it_confirmed_and_takes_the_rest_when_there
         agent.stop()?;
         broker.stop()
     });
+}
+
+#[test]
+fn a_broker_on_a_full_disk_makes_topics_when_there_is_room() {
+    scene(|scene| {
+        let Some(disk) = SmallDisk::mount(&scene.path("small-disk"))? else { return Ok(()) };
+        let mut broker = scene.broker_in(&disk.path.join("core-broker"))?;
+        disk.fill()?;
+        let refused = create(scene, "first")?;
+        ensure!(refused == ErrorCode::KafkaStorageError, "{refused:?}");
+        disk.free()?;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            // Refused before it was in the metadata, or in the metadata without a log: both are mended.
+            let code = create(scene, "first")?;
+            if matches!(code, ErrorCode::None | ErrorCode::TopicAlreadyExists) {
+                break;
+            }
+            ensure!(Instant::now() < until, "{code:?}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        while topic::count(&scene.bootstrap(), &["first"]).is_err() {
+            ensure!(Instant::now() < until, "the topic is there and not served");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        broker.stop()
+    });
+}
+
+fn create(scene: &Scene, name: &str) -> Result<ErrorCode> {
+    let topic =
+        CreatableTopic { name: name.into(), num_partitions: 1, replication_factor: 1, ..Default::default() };
+    let request = CreateTopicsRequest { topics: vec![topic], ..Default::default() };
+    let created = Client::connect(scene.kafka)?.call(request, 7)?.topics.pop();
+    Ok(created.context("no answer for the topic")?.error_code)
 }
 
 /// A disk of 8 MiB that a test may fill. Unmounted when dropped.
