@@ -13,6 +13,7 @@ use kafka_wire::{
         },
     },
 };
+use uuid::Uuid;
 
 use super::{
     super::{
@@ -22,6 +23,7 @@ use super::{
         output::say,
     },
     chosen, ensure_some,
+    words::REPORTS,
 };
 
 /// Partitions in one answer of a broker, as the Java client asks for.
@@ -29,7 +31,7 @@ const PAGE: i32 = 2_000;
 
 struct Topic {
     name: String,
-    id: [u8; 16],
+    id: Uuid,
     partitions: Vec<Partition>,
 }
 
@@ -47,7 +49,7 @@ type Reassignments = BTreeMap<(String, i32), OngoingPartitionReassignment>;
 
 pub fn describe(cluster: &mut Cluster, options: &Options) -> Result<(), Failure> {
     let topics = match options.value("topic-id")?.map(topic_id).transpose()? {
-        Some(id) if id != [0; 16] => by_id(cluster, options, id)?,
+        Some(id) if !id.is_nil() => by_id(cluster, options, id)?,
         _ => by_name(cluster, options)?,
     };
     let configs = configs(cluster, &topics)?;
@@ -68,14 +70,14 @@ pub fn describe(cluster: &mut Cluster, options: &Options) -> Result<(), Failure>
     Ok(())
 }
 
-fn by_id(cluster: &mut Cluster, options: &Options, id: [u8; 16]) -> Result<Vec<Topic>, Failure> {
-    let found = cluster.metadata(None)?.topics.into_iter().filter(|topic| topic.topic_id.into_bytes() == id);
+fn by_id(cluster: &mut Cluster, options: &Options, id: Uuid) -> Result<Vec<Topic>, Failure> {
+    let found = cluster.metadata(None)?.topics.into_iter().filter(|topic| topic.topic_id == id);
     let names: Vec<_> = found.filter_map(|topic| topic.name).collect();
     if names.is_empty() {
         if options.has("if-exists") {
             return Ok(Vec::new());
         }
-        let id = data_encoding::BASE64URL_NOPAD.encode(&id);
+        let id = as_text(id);
         return Err(Failure::illegal_argument(format!("TopicId '{id}' does not exist as expected")));
     }
     from_metadata(cluster, names)
@@ -107,7 +109,7 @@ fn by_name(cluster: &mut Cluster, options: &Options) -> Result<Vec<Topic>, Failu
             accepted(described.error_code, None)?;
             let name = described.name.unwrap_or_default();
             if topics.last().is_none_or(|last| last.name != name) {
-                topics.push(Topic { name, id: described.topic_id.into_bytes(), partitions: Vec::new() });
+                topics.push(Topic { name, id: described.topic_id, partitions: Vec::new() });
             }
             let partitions = described.partitions.into_iter().map(|partition| Partition {
                 index: partition.partition_index,
@@ -143,7 +145,7 @@ fn from_metadata(cluster: &mut Cluster, names: Vec<String>) -> Result<Vec<Topic>
         });
         topics.push(Topic {
             name: topic.name.unwrap_or_default(),
-            id: topic.topic_id.into_bytes(),
+            id: topic.topic_id,
             partitions: partitions.collect(),
         });
     }
@@ -158,10 +160,15 @@ fn sorted(mut topics: Vec<Topic>) -> Vec<Topic> {
     topics
 }
 
-fn topic_id(text: &str) -> Result<[u8; 16], Failure> {
+/// As Kafka writes ids.
+fn as_text(id: Uuid) -> String {
+    data_encoding::BASE64URL_NOPAD.encode(id.as_bytes())
+}
+
+fn topic_id(text: &str) -> Result<Uuid, Failure> {
     let bytes =
         data_encoding::BASE64URL_NOPAD.decode(text.trim_end_matches('=').as_bytes()).unwrap_or_default();
-    <[u8; 16]>::try_from(bytes).map_err(|bytes| {
+    <[u8; 16]>::try_from(bytes).map(Uuid::from_bytes).map_err(|bytes| {
         Failure::illegal_argument(format!(
             "Input string `{text}` decoded as {} bytes, which is not equal to the expected 16 bytes of a \
              base64-encoded UUID",
@@ -261,12 +268,6 @@ fn print_topic(
     configs: &[DescribeConfigsResourceResult],
     reassignments: &Reassignments,
 ) {
-    const REPORTS: [&str; 4] = [
-        "under-replicated-partitions",
-        "unavailable-partitions",
-        "under-min-isr-partitions",
-        "at-min-isr-partitions",
-    ];
     let has_own = configs.iter().any(|config| !is_default(config));
     if REPORTS.iter().any(|report| options.has(report)) || (options.has("topics-with-overrides") && !has_own)
     {
@@ -278,9 +279,9 @@ fn print_topic(
         .partitions
         .first()
         .map_or(0, |first| replication_factor(first, reassignments.get(&(topic.name.clone(), first.index))));
-    let id = match topic.id {
-        [0, ..] if topic.id == [0; 16] => String::new(),
-        id => format!("\tTopicId: {}", data_encoding::BASE64URL_NOPAD.encode(&id)),
+    let id = match topic.id.is_nil() {
+        true => String::new(),
+        false => format!("\tTopicId: {}", as_text(topic.id)),
     };
     say(format_args!(
         "Topic: {}{id}\tPartitionCount: {}\tReplicationFactor: {factor}\tConfigs: {}",

@@ -11,7 +11,7 @@ use super::super::{
 const ACTIONS: [&str; 5] = ["create", "list", "alter", "describe", "delete"];
 
 /// What narrows a description down to some partitions.
-const REPORTS: [&str; 4] = [
+pub const REPORTS: [&str; 4] = [
     "under-replicated-partitions",
     "under-min-isr-partitions",
     "at-min-isr-partitions",
