@@ -10,13 +10,15 @@ fn every_help_fits_a_screen_and_names_its_defaults() {
     const LINES: usize = 40;
     const COLUMNS: usize = 100;
     // The command, and a default it has to name.
-    let table: [(&str, &[&str], &str); 18] = [
+    let table: [(&str, &[&str], &str); 20] = [
         ("core-broker", &[], ""),
         ("core-broker", &["run"], "[default: localhost:9092]"),
         ("core-broker", &["check-config"], "[default: 127.0.0.1:9644]"),
         ("edge-agent", &["check-config"], "[default: 127.0.0.1:4433]"),
         ("core-broker", &["topics"], "127.0.0.1:9092]"),
         ("core-broker", &["consume"], "127.0.0.1:9092]"),
+        ("core-broker", &["produce"], "127.0.0.1:9092]"),
+        ("core-broker", &["groups"], "127.0.0.1:9092]"),
         ("core-broker", &["get-offsets"], "127.0.0.1:9092]"),
         ("core-broker", &["configs"], "127.0.0.1:9092]"),
         ("core-broker", &["delete-records"], "127.0.0.1:9092]"),

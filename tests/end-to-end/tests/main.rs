@@ -3,6 +3,7 @@
 
 mod admin;
 mod connections;
+mod consoles;
 mod coordinator;
 mod front_door;
 mod full_disk;
