@@ -107,7 +107,12 @@ async fn read(
     loop {
         while let Some(frame) = take_frame(&mut buffer, limit)? {
             let frame = accounted(frame, arriving.take(), flow, memory).await;
-            flow.unmuted().await;
+            tokio::select! {
+                biased;
+                () = flow.unmuted() => {}
+                // Not begun, so not accepted: the client asks another broker, or this one when it is back.
+                () = shared.connections.stopping() => return Ok(()),
+            }
             let answer = dispatch::start(shared, client, frame).await?;
             flow.begin();
             if answers.send(answer).await.is_err() {
