@@ -135,7 +135,7 @@ async fn read(
             () = overdue(arriving.as_ref(), memory), if !buffer.is_empty() => bail!(Closed::TooSlow),
             () = flow.idle(max_idle), if buffer.is_empty() => return Ok(()),
         }
-        buffer.reserve(READ_BYTES);
+        buffer.reserve(arriving.as_ref().map_or(READ_BYTES, |arriving| arriving.rest(&buffer)));
         match socket.try_read_buf(&mut buffer) {
             Ok(0) if buffer.is_empty() => return Ok(()),
             Ok(0) => bail!("the client went away in the middle of a request"),
@@ -148,6 +148,8 @@ async fn read(
 
 /// A request that has begun to arrive.
 struct Arriving {
+    /// With its length prefix.
+    bytes: usize,
     began: Instant,
     whole_by: Instant,
     share: Option<Share>,
@@ -163,13 +165,22 @@ impl Arriving {
         };
         let began = Instant::now();
         let seconds = u64::from(length / SLOWEST_BYTES_PER_SECOND);
-        Self { began, whole_by: began + REQUEST_TIME + Duration::from_secs(seconds), share }
+        let whole_by = began + REQUEST_TIME + Duration::from_secs(seconds);
+        Self { bytes: LENGTH_BYTES + length as usize, began, whole_by, share }
+    }
+
+    /// What the next read may bring: once its memory is granted, the rest of the request in one piece.
+    fn rest(&self, buffer: &BytesMut) -> usize {
+        match self.share {
+            Some(_) => self.bytes.saturating_sub(buffer.len()).max(1),
+            None => READ_BYTES,
+        }
     }
 }
 
 /// Until the request has had its time: much of it, unless others wait for the memory that it holds.
 async fn overdue(arriving: Option<&Arriving>, memory: &Memory) {
-    let Some(Arriving { began, whole_by, share }) = arriving else {
+    let Some(Arriving { began, whole_by, share, .. }) = arriving else {
         // Not even its length is there.
         return sleep_until(Instant::now() + REQUEST_TIME).await;
     };

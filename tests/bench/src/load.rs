@@ -28,10 +28,13 @@ pub struct Produced {
     pub latencies: Vec<Duration>,
 }
 
-pub fn create_topic(bootstrap: &str, name: &str, partitions: i32) -> Result<()> {
+pub fn create_topic(bootstrap: &str, name: &str, partitions: i32, configs: &[(&str, &str)]) -> Result<()> {
     let admin: AdminClient<DefaultClientContext> =
         ClientConfig::new().set("bootstrap.servers", bootstrap).create()?;
-    let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+    let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+    for (key, value) in configs {
+        topic = topic.set(key, value);
+    }
     let created = admin.create_topics([&topic], &AdminOptions::new());
     let results = block_on(created)?;
     for result in results {

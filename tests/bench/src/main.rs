@@ -7,6 +7,7 @@
 
 mod group;
 mod load;
+mod prebuilt;
 mod scenario;
 mod target;
 

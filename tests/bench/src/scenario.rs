@@ -7,16 +7,19 @@ use clap::ValueEnum;
 
 use crate::{
     load::{self, PARTITIONS, Produced},
-    target::Target,
+    prebuilt,
+    target::{Target, cpu_seconds},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Scenario {
-    /// 1 KiB, acks=1: written, not yet synced
+    /// 1 KiB, acks=1, no flush: the page cache has it
     Produce,
-    /// 1 KiB, acks=all: ours has synced, the peer has not
+    /// 1 KiB, acks=all, each with its defaults: ours has synced, the peer has not
     ProduceSynced,
-    /// 100 B, acks=1
+    /// 1 KiB, acks=1, no flush, batches built beforehand: the broker without the client's work
+    Prebuilt,
+    /// 100 B, acks=1, no flush
     Small,
     /// Everything a produce left, from the page cache
     Consume,
@@ -43,19 +46,29 @@ pub fn rounded(value: f64) -> String {
 const TOPIC: &str = "bench";
 const IDLE_PARTITIONS: i32 = 1_000;
 
+/// The peer's default.
+const NO_FLUSH: (&str, &str) = ("flush.messages", "9223372036854775807");
+
 impl Scenario {
     pub fn run(self, target: &Target, seconds: u64) -> Result<Vec<Figure>> {
         let bootstrap = &target.bootstrap;
         if self == Scenario::Idle {
             return idle(target, seconds);
         }
-        load::create_topic(bootstrap, TOPIC, PARTITIONS)?;
+        let synced = matches!(self, Scenario::ProduceSynced | Scenario::Latency);
+        let configs: &[_] = if synced { &[] } else { &[NO_FLUSH] };
+        load::create_topic(bootstrap, TOPIC, PARTITIONS, configs)?;
         let produce = |acks, size, rate| load::produce(bootstrap, TOPIC, acks, size, rate, seconds);
         Ok(match self {
             Scenario::Produce => rates(target, || produce("1", 1024, None), "produce 1 KiB acks=1")?,
             Scenario::ProduceSynced => {
                 rates(target, || produce("all", 1024, None), "produce 1 KiB acks=all")?
             }
+            Scenario::Prebuilt => rates(
+                target,
+                || prebuilt::produce(bootstrap, TOPIC, 1024, seconds),
+                "produce 1 KiB prebuilt",
+            )?,
             Scenario::Small => {
                 let produced = produce("1", 100, None)?;
                 let per_second = produced.messages as f64 / produced.took.as_secs_f64();
@@ -71,13 +84,18 @@ impl Scenario {
     }
 }
 
-/// MB/s, and the broker's processor time per GB.
+/// MB/s, and the processor time per GB: the broker's, and the client's beside it.
 fn rates(target: &Target, run: impl Fn() -> Result<Produced>, name: &'static str) -> Result<Vec<Figure>> {
-    let before = target.cpu_seconds()?;
+    let before = (target.cpu_seconds()?, cpu_seconds(std::process::id())?);
     let done = run()?;
-    let cpu = target.cpu_seconds()? - before;
+    let brokers = target.cpu_seconds()? - before.0;
+    let clients = cpu_seconds(std::process::id())? - before.1;
     let (mb, seconds) = (done.bytes as f64 / 1e6, done.took.as_secs_f64());
-    Ok(vec![figure(name, "MB/s", mb / seconds), figure("  broker's CPU", "s/GB", cpu / (mb / 1e3))])
+    Ok(vec![
+        figure(name, "MB/s", mb / seconds),
+        figure("  broker's CPU", "s/GB", brokers / (mb / 1e3)),
+        figure("  client's CPU", "s/GB", clients / (mb / 1e3)),
+    ])
 }
 
 fn latencies(done: &Produced) -> Vec<Figure> {
@@ -94,7 +112,7 @@ fn latencies(done: &Produced) -> Vec<Figure> {
 
 fn idle(target: &Target, seconds: u64) -> Result<Vec<Figure>> {
     for topic in 0..IDLE_PARTITIONS / 100 {
-        load::create_topic(&target.bootstrap, &format!("idle-{topic}"), 100)?;
+        load::create_topic(&target.bootstrap, &format!("idle-{topic}"), 100, &[])?;
     }
     std::thread::sleep(Duration::from_secs(2)); // what creation left to do
     let before = target.cpu_seconds()?;

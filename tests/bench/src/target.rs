@@ -83,14 +83,8 @@ impl Target {
         Ok(Self { name: "apache-kafka", bootstrap, started_in, pid, stop, _data: data })
     }
 
-    /// Seconds of processor time that it has used, all threads.
     pub fn cpu_seconds(&self) -> Result<f64> {
-        const TICKS_PER_SECOND: f64 = 100.0; // USER_HZ, the same on every Linux
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid))?;
-        let after_name = stat.rsplit(')').next().context("stat")?;
-        let fields: Vec<&str> = after_name.split_whitespace().collect();
-        let ticks = |index: usize| fields.get(index).and_then(|ticks| ticks.parse::<f64>().ok());
-        Ok((ticks(11).context("utime")? + ticks(12).context("stime")?) / TICKS_PER_SECOND)
+        cpu_seconds(self.pid)
     }
 
     /// Resident memory in MB.
@@ -118,4 +112,14 @@ impl Drop for Target {
             }
         }
     }
+}
+
+/// Seconds of processor time that a process has used, all threads.
+pub fn cpu_seconds(pid: u32) -> Result<f64> {
+    const TICKS_PER_SECOND: f64 = 100.0; // USER_HZ, the same on every Linux
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let after_name = stat.rsplit(')').next().context("stat")?;
+    let fields: Vec<&str> = after_name.split_whitespace().collect();
+    let ticks = |index: usize| fields.get(index).and_then(|ticks| ticks.parse::<f64>().ok());
+    Ok((ticks(11).context("utime")? + ticks(12).context("stime")?) / TICKS_PER_SECOND)
 }
