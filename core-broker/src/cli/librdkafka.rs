@@ -31,8 +31,11 @@ const SLICE: Duration = Duration::from_millis(200);
 pub struct Outgoing<'a> {
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
-    pub headers: Vec<(&'a str, Option<&'a [u8]>)>,
+    pub headers: Vec<Named<'a>>,
 }
+
+/// A header: its name and its value.
+pub type Named<'a> = (&'a str, Option<&'a [u8]>);
 
 pub struct Producer {
     inner: ThreadedProducer<Reports>,
@@ -93,9 +96,7 @@ impl Producer {
         native.payload = record.value;
         if !record.headers.is_empty() {
             let none = OwnedHeaders::new_with_capacity(record.headers.len());
-            let add = |headers: OwnedHeaders, &(key, value): &(&str, Option<&[u8]>)| {
-                headers.insert(Header { key, value })
-            };
+            let add = |headers: OwnedHeaders, &(key, value): &Named| headers.insert(Header { key, value });
             native.headers = Some(record.headers.iter().fold(none, add));
         }
         native
@@ -142,7 +143,7 @@ pub struct Received<'a> {
 }
 
 /// `None` when a name among them is not UTF-8.
-pub type Headers<'a> = Option<Vec<(&'a str, Option<&'a [u8]>)>>;
+pub type Headers<'a> = Option<Vec<Named<'a>>>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Time {

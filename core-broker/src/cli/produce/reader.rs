@@ -1,6 +1,10 @@
 //! A line as a record, as `LineMessageReader` reads it. Bytes stay what they are, text or not.
 
-use super::super::{client_properties::Properties, failure::Exception, librdkafka::Outgoing};
+use super::super::{
+    client_properties::Properties,
+    failure::Exception,
+    librdkafka::{Named, Outgoing},
+};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reader {
@@ -84,12 +88,7 @@ impl Reader {
         self.null_marker.as_ref().is_some_and(|marker| marker.as_bytes() == text)
     }
 
-    #[allow(clippy::type_complexity)] // name and value, as a record has them
-    fn headers<'a>(
-        &self,
-        text: &'a [u8],
-        number: u64,
-    ) -> Result<Vec<(&'a str, Option<&'a [u8]>)>, Exception> {
+    fn headers<'a>(&self, text: &'a [u8], number: u64) -> Result<Vec<Named<'a>>, Exception> {
         let mut pairs = split(text, &self.headers_separator);
         // As Java splits: separators at the end stand for nothing.
         while pairs.len() > 1 && pairs.last().is_some_and(|pair| pair.is_empty()) {
@@ -98,7 +97,7 @@ impl Reader {
         pairs.into_iter().map(|pair| self.header(pair, number)).collect()
     }
 
-    fn header<'a>(&self, pair: &'a [u8], number: u64) -> Result<(&'a str, Option<&'a [u8]>), Exception> {
+    fn header<'a>(&self, pair: &'a [u8], number: u64) -> Result<Named<'a>, Exception> {
         let (name, value) = match split_once(pair, &self.headers_key_separator) {
             Some((name, value)) => (name, Some(value).filter(|value| !self.is_null(value))),
             None if self.ignores_errors => (pair, None),

@@ -170,6 +170,7 @@ fn producer_properties(options: &Options, bootstrap: &str) -> Result<Properties,
     };
     default("client.id", "console-producer");
     default("max.request.size", "1048576");
+    default("delivery.timeout.ms", "120000");
     properties.insert("bootstrap.servers".to_owned(), bootstrap.to_owned());
     be_idempotent(&mut properties);
     Ok(properties)
