@@ -12,7 +12,7 @@ const LOCALHOST: &str = "localhost";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListenAddress {
-    /// 127.0.0.1 and [::1] at one port: which of them `localhost` means to a client is the client's choice,
+    /// 127.0.0.1 and `[::1]` at one port: which of them `localhost` means to a client is the client's choice,
     /// and many ask for the second first.
     Localhost(u16),
     /// No name: it may stand for several.
@@ -29,7 +29,7 @@ impl ListenAddress {
         }
     }
 
-    /// 0.0.0.0 and [::], where no client can connect to.
+    /// 0.0.0.0 and `[::]`, where no client can connect to.
     pub fn is_unspecified(self) -> bool {
         matches!(self, Self::Ip(address) if address.ip().is_unspecified())
     }
