@@ -8,7 +8,7 @@ use broker_logic::{
     fetch_session::FetchSessions,
     ids::{BrokerId, TopicId, TopicPartition},
 };
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::watch;
 use tracing::info;
 use uuid::Uuid;
 
@@ -23,7 +23,7 @@ use crate::{
     partition::{Partition, Partitions},
     producer_ids::ProducerIds,
     upkeep::UpkeepCounts,
-    writer,
+    writer::Writers,
 };
 
 /// What every connection works with.
@@ -43,7 +43,7 @@ pub struct Shared {
     pub upkeep: Arc<UpkeepCounts>,
     fetch_sessions: Mutex<FetchSessions>,
     pub metrics: Arc<Metrics>,
-    writer: mpsc::Sender<writer::Command>,
+    writers: Writers,
     pub connections: Arc<kafka::Connections>,
 }
 
@@ -72,10 +72,9 @@ impl Shared {
         self.partitions.get(&TopicPartition::new(topic, partition))
     }
 
-    /// Once the log writer takes a turn; `false` if it has ended.
-    pub async fn writer_turns(&self) -> bool {
-        let (answer, turn) = oneshot::channel();
-        self.writer.send(writer::Command::Turn { answer }).await.is_ok() && turn.await.is_ok()
+    /// Once each log writer has taken a turn; `false` if one has ended.
+    pub async fn writers_turn(&self) -> bool {
+        self.writers.turn().await
     }
 
     /// As a client that names a topic wants it: there afterwards, whoever made it.
@@ -113,7 +112,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 
     let static_configs = Arc::new(config.kafka_names());
     let (upkeep, metrics) = (Arc::new(UpkeepCounts::default()), Arc::new(Metrics::default()));
-    let log_writer = writer::start(config.upkeep.retention_check.0, upkeep.clone(), metrics.clone());
+    let writers = Writers::start(config.upkeep.retention_check.0, &upkeep, &metrics);
     let partitions = Partitions::default();
     let cleaner = cleaner::start(cleaner::Work {
         partitions: partitions.clone(),
@@ -126,7 +125,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         logs: config.logs(),
         static_configs: static_configs.clone(),
         partitions: partitions.clone(),
-        writer: log_writer.clone(),
+        writers: writers.clone(),
         cleaner,
     };
     let limits = Limits { default_partitions: config.topics.num_partitions, ..Limits::default() };
@@ -153,7 +152,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         upkeep,
         fetch_sessions: Mutex::default(),
         metrics,
-        writer: log_writer.clone(),
+        writers: writers.clone(),
         connections,
     });
 
@@ -178,7 +177,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     // Whoever waits in a group would hold up its connection's end.
     let groups = shared.groups.clone();
     tokio::join!(kafka.stop(), groups.stop());
-    stop_writer(&log_writer).await;
+    writers.stop().await;
     Ok(())
 }
 
@@ -206,11 +205,4 @@ fn endpoint(listener: &str, advertised: &str) -> anyhow::Result<Endpoint> {
         .with_context(|| format!("the advertised address \"{advertised}\" is not HOST:PORT"))?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
     Ok(Endpoint { listener: listener.into(), host: host.into(), port })
-}
-
-async fn stop_writer(log_writer: &mpsc::Sender<writer::Command>) {
-    let (answer, stopped) = oneshot::channel();
-    if log_writer.send(writer::Command::Stop { answer }).await.is_ok() {
-        let _ = stopped.await;
-    }
 }

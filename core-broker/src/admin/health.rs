@@ -21,7 +21,7 @@ const NAMED: usize = 10;
 pub async fn is_healthy(phase: &Phase) -> Result<(), String> {
     let Phase::Serving(shared) = phase else { return Ok(()) };
     let (writer, controller) =
-        tokio::join!(timeout(TURN, shared.writer_turns()), timeout(TURN, shared.controller.turns()));
+        tokio::join!(timeout(TURN, shared.writers_turn()), timeout(TURN, shared.controller.turns()));
     for (name, turn) in [("log writer", writer), ("controller", controller)] {
         match turn {
             Ok(true) => {}

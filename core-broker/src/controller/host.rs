@@ -9,10 +9,7 @@ use broker_logic::{
     ids::{BrokerId, TopicId, TopicPartition},
 };
 use commit_log::RealDisk;
-use tokio::{
-    sync::{mpsc, oneshot},
-    task::JoinSet,
-};
+use tokio::{sync::oneshot, task::JoinSet};
 use tracing::{error, info};
 
 use crate::{
@@ -20,7 +17,7 @@ use crate::{
     clock, deleted,
     hosted::{Hosted, OpenPartition},
     partition::{Partition, Partitions, blocking},
-    writer,
+    writer::{self, Writers},
 };
 
 /// Logs that are opened at a time, at start. A log waits for the disk, or after a crash for the processor.
@@ -32,7 +29,7 @@ pub struct Host {
     pub logs: PathBuf,
     pub static_configs: Arc<StaticConfigs>,
     pub partitions: Partitions,
-    pub writer: mpsc::Sender<writer::Command>,
+    pub writers: Writers,
     pub cleaner: Cleaner,
 }
 
@@ -137,9 +134,10 @@ impl Host {
         let (hosted, recovered) = opened.with_context(|| format!("cannot open the log of {id}"))?;
         writer::log_recovery(&hosted, &recovered);
         let folder = hosted.folder().to_path_buf();
+        let writer = self.writers.of(hosted.id()).clone();
         let (answer, partition) = oneshot::channel();
         let host = writer::Command::Host { hosted: Box::new(hosted), answer };
-        self.writer.send(host).await.map_err(|_| anyhow::anyhow!("the log writer has stopped"))?;
+        writer.send(host).await.map_err(|_| anyhow::anyhow!("the log writer has stopped"))?;
         let partition = partition.await.context("the log writer has stopped")?;
         if !recovered.clean_shutdown {
             self.cleaner.scrub(partition.clone(), folder);

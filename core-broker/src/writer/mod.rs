@@ -1,4 +1,5 @@
-//! The one writer of the disk: the owner of every partition's replica and log.
+//! A writer of the disk: the owner of its partitions' replicas and logs. There are as many as processors, at
+//! most four.
 //!
 //! Each turn takes what is in the queue, lets the replicas decide, writes the batches, then syncs every
 //! log that was written once, and tells the replicas. Producers that arrive during a sync are the next
@@ -6,6 +7,7 @@
 
 mod slot;
 mod sweep;
+mod writers;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -31,6 +33,7 @@ use crate::{
 use slot::Slot;
 pub use slot::log_recovery;
 use sweep::Sweep;
+pub use writers::Writers;
 
 /// Batches waiting for the writer; a full queue makes the connections wait, and TCP their clients.
 const QUEUE: usize = 4096;
@@ -93,23 +96,6 @@ pub enum Command {
     },
 }
 
-/// Starts the writer's thread.
-pub fn start(
-    retention_check: Duration,
-    counts: Arc<UpkeepCounts>,
-    metrics: Arc<Metrics>,
-) -> mpsc::Sender<Command> {
-    let (sender, receiver) = mpsc::channel(QUEUE);
-    let sweep = Sweep::new(retention_check, clock::now_ms(), counts);
-    let writer = Writer { handle: sender.downgrade(), slots: Vec::new(), sweep, metrics };
-    let runtime = tokio::runtime::Handle::current();
-    std::thread::Builder::new()
-        .name("log-writer".into())
-        .spawn(move || runtime.block_on(writer.run(receiver)))
-        .expect("a thread can be started");
-    sender
-}
-
 struct Writer {
     handle: mpsc::WeakSender<Command>,
     /// `None`: deleted. A slot is never given twice: whoever holds an old handle writes to nobody else.
@@ -119,6 +105,23 @@ struct Writer {
 }
 
 impl Writer {
+    /// Starts a writer's thread.
+    fn start(
+        retention_check: Duration,
+        counts: Arc<UpkeepCounts>,
+        metrics: Arc<Metrics>,
+    ) -> mpsc::Sender<Command> {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        let sweep = Sweep::new(retention_check, clock::now_ms(), counts);
+        let writer = Writer { handle: sender.downgrade(), slots: Vec::new(), sweep, metrics };
+        let runtime = tokio::runtime::Handle::current();
+        std::thread::Builder::new()
+            .name("log-writer".into())
+            .spawn(move || runtime.block_on(writer.run(receiver)))
+            .expect("a thread can be started");
+        sender
+    }
+
     /// Runs on its own thread: what blocks here blocks no async worker.
     async fn run(mut self, mut queue: mpsc::Receiver<Command>) {
         loop {

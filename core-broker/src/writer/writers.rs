@@ -1,0 +1,59 @@
+//! The writers of a broker: each partition has one of them, for as long as it is open.
+
+use std::{sync::Arc, time::Duration};
+
+use broker_logic::ids::TopicPartition;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Command, Writer};
+use crate::{metrics::Metrics, upkeep::UpkeepCounts};
+
+/// More would only wait for the same disk: what a writer does is the kernel's copying and its syncs.
+const MOST: usize = 4;
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Writers {
+    queues: Vec<mpsc::Sender<Command>>,
+}
+
+impl Writers {
+    /// Starts a writer for each processor, on threads of their own.
+    pub fn start(retention_check: Duration, counts: &Arc<UpkeepCounts>, metrics: &Arc<Metrics>) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let start = |_| Writer::start(retention_check, counts.clone(), metrics.clone());
+        Self { queues: (0..processors.min(MOST)).map(start).collect() }
+    }
+
+    /// Neighbouring partitions of a topic have different ones.
+    pub fn of(&self, partition: &TopicPartition) -> &mpsc::Sender<Command> {
+        let topic: usize = partition.topic.bytes().map(usize::from).sum();
+        let number = topic.wrapping_add(partition.partition.0 as usize);
+        &self.queues[number % self.queues.len()]
+    }
+
+    /// Once each has taken a turn; `false` if one has ended.
+    pub async fn turn(&self) -> bool {
+        self.ask(|answer| Command::Turn { answer }).await
+    }
+
+    /// Once each has synced and closed its logs.
+    pub async fn stop(&self) {
+        self.ask(|answer| Command::Stop { answer }).await;
+    }
+
+    async fn ask(&self, command: impl Fn(oneshot::Sender<()>) -> Command) -> bool {
+        let mut answers = Vec::new();
+        for queue in &self.queues {
+            let (answer, answered) = oneshot::channel();
+            // A writer that has ended drops the command, and the answer says so.
+            let _ = queue.send(command(answer)).await;
+            answers.push(answered);
+        }
+        let mut all = true;
+        for answer in answers {
+            all &= answer.await.is_ok();
+        }
+        all
+    }
+}
