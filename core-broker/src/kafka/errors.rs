@@ -1,5 +1,6 @@
 //! What only the shell knows can go wrong, in Kafka's codes. The rest is in `broker_logic::errors`.
 
+use broker_logic::{cluster::Topic, ids::PartitionIndex};
 use commit_log::ReadError;
 use kafka_wire::ErrorCode;
 
@@ -49,5 +50,13 @@ impl Refusal {
 impl From<&ControllerError> for Refusal {
     fn from(error: &ControllerError) -> Self {
         Self::new(controller(error), error.to_string())
+    }
+}
+
+/// Of a partition that nobody can read or write here: its log could not be opened, or there is no such partition.
+pub fn not_open(topic: &Topic, partition: i32) -> ErrorCode {
+    match topic.partition(PartitionIndex(partition)) {
+        Some(_) => ErrorCode::KafkaStorageError,
+        None => ErrorCode::UnknownTopicOrPartition,
     }
 }

@@ -141,7 +141,8 @@ impl Asked {
         };
         let found = topic.ok_or(unknown).and_then(|topic| {
             let id = TopicPartition::new(topic.name.clone(), key.partition);
-            let partition = shared.partitions.get(&id).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+            let not_open = || errors::not_open(topic, key.partition);
+            let partition = shared.partitions.get(&id).ok_or_else(not_open)?;
             // KIP-110: a client of that age could not decompress what it is given.
             let is_zstd = partition.settings().compression_type == Some(Compression::Zstd);
             let is_readable = version >= ZSTD_FROM || !is_zstd;

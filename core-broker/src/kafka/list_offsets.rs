@@ -30,7 +30,12 @@ pub async fn handle(shared: Arc<Shared>, version: i16, request: ListOffsetsReque
         for asked in topic.partitions {
             partitions.push(match shared.partition(&topic.name, asked.partition_index) {
                 Some(partition) => answer(partition, version, asked).await,
-                None => failed(asked.partition_index, ErrorCode::UnknownTopicOrPartition),
+                None => {
+                    let image = shared.image();
+                    let not_open = |found| errors::not_open(found, asked.partition_index);
+                    let error = image.topic(&topic.name).map_or(ErrorCode::UnknownTopicOrPartition, not_open);
+                    failed(asked.partition_index, error)
+                }
             });
         }
         response.topics.push(ListOffsetsTopicResponse { name: topic.name, partitions });

@@ -18,6 +18,7 @@ use kafka_wire::{
 };
 use tokio::sync::oneshot;
 
+use super::errors;
 use crate::{
     broker::Shared,
     clock,
@@ -80,7 +81,10 @@ pub async fn start(
                     Pending::Ready(ErrorCode::InvalidTopicException, Some("an internal topic".into()))
                 }
                 (None, _) => Pending::Ready(ErrorCode::InvalidRequiredAcks, None),
-                (_, None) => Pending::Ready(unknown, None),
+                (_, None) => {
+                    let error = found.map_or(unknown, |found| errors::not_open(found, index));
+                    Pending::Ready(error, None)
+                }
                 (Some(acks), Some(partition)) => submit(partition, data, version, acks, deadline_ms).await,
             };
             partitions.push((index, pending));
