@@ -42,6 +42,9 @@ const QUEUE: usize = 4096;
 /// not kept waiting by the last.
 const MAX_GROUP_BYTES: usize = 32 << 20;
 
+/// And so many commands: a flood of tiny batches never leaves the queue empty.
+const MAX_GROUP: usize = QUEUE;
+
 /// Logs that are closed at a time.
 const CLOSED_AT_A_TIME: usize = 8;
 
@@ -130,9 +133,10 @@ impl Writer {
                 Ok(None) => break,
                 Err(_) => None,
             };
-            let (mut bytes, mut batches) = (0, 0);
+            let (mut commands, mut bytes, mut batches) = (0, 0, 0);
             let mut next = first;
             while let Some(command) = next {
+                commands += 1;
                 match command {
                     Command::Stop { answer } => {
                         self.commit();
@@ -169,7 +173,8 @@ impl Writer {
                         let _ = answer.send(());
                     }
                 }
-                next = if bytes < MAX_GROUP_BYTES { queue.try_recv().ok() } else { None };
+                let more = bytes < MAX_GROUP_BYTES && commands < MAX_GROUP;
+                next = if more { queue.try_recv().ok() } else { None };
             }
             self.commit();
             if batches > 0 {
