@@ -9,7 +9,10 @@ use broker_logic::{
     ids::{BrokerId, TopicId, TopicPartition},
 };
 use commit_log::RealDisk;
-use tokio::{sync::oneshot, task::JoinSet};
+use tokio::{
+    sync::oneshot,
+    task::{JoinError, JoinSet},
+};
 use tracing::{error, info};
 
 use crate::{
@@ -34,14 +37,14 @@ pub struct Host {
 }
 
 impl Host {
-    /// What the broker was about to delete when it ended.
-    pub(super) fn remove_leftovers(&self, removed: &BTreeSet<TopicId>) -> anyhow::Result<()> {
-        deleted::find_leftovers(&self.logs, removed)
-    }
-
-    /// Whether all are open then. A log that cannot be opened is told and left out: it is no reason to keep the
-    /// others from anybody.
-    pub(super) async fn open_all(&self, image: &ClusterImage) -> anyhow::Result<bool> {
+    /// Once more what the disk would not do, and at the start what the broker was about to do when it ended.
+    /// Whether all is done then.
+    pub(super) async fn catch_up(&self, image: &ClusterImage, removed: &BTreeSet<TopicId>) -> bool {
+        // First: a deleted topic may stand where one of its name is to be opened.
+        let removed = deleted::find_leftovers(&self.logs, removed).unwrap_or_else(|error| {
+            error!("the folders of deleted topics stay: {error:#}");
+            false
+        });
         let records = image.topics().flat_map(|topic| {
             topic.partitions().map(|(partition, state)| PartitionRecord {
                 topic_id: topic.topic_id,
@@ -49,41 +52,41 @@ impl Host {
                 state: state.clone(),
             })
         });
-        let mut all = true;
-        for (id, opened) in self.open(image, records).await? {
-            if let Err(error) = opened {
-                error!(partition = %id, "the partition is not served: {error:#}");
-                all = false;
-            }
-        }
-        Ok(all)
+        let opened = self.open(image, records).await;
+        removed && opened
     }
 
-    /// Several logs at a time; returns how it went with each that was not open yet.
+    /// Several logs at a time. Whether all are open then: a log that cannot be opened is told and left out, for
+    /// it is no reason to keep the others from anybody.
     pub(super) async fn open(
         &self,
         image: &ClusterImage,
         records: impl IntoIterator<Item = PartitionRecord>,
-    ) -> anyhow::Result<Vec<(TopicPartition, anyhow::Result<()>)>> {
-        let (mut opening, mut opened) = (JoinSet::new(), Vec::new());
+    ) -> bool {
+        let (mut opening, mut all) = (JoinSet::new(), true);
         for record in records {
-            let topic = image.topic_by_id(record.topic_id).context("a partition without a topic")?;
+            // A topic comes into the image before its partitions.
+            let Some(topic) = image.topic_by_id(record.topic_id) else { continue };
             let open = self.to_open(image, topic, &record);
             if record.state.leader != Some(self.me) || self.partitions.get(&open.id).is_some() {
                 continue;
             }
             if opening.len() >= OPENED_AT_A_TIME
-                && let Some(done) = opening.join_next().await
+                && let Some(opened) = opening.join_next().await
             {
-                opened.push(done?);
+                all &= is_open(opened);
             }
             let host = self.clone();
-            opening.spawn(async move { (open.id.clone(), host.open_partition(open).await) });
+            opening.spawn(async move {
+                let id = open.id.clone();
+                let opened = host.open_partition(open).await;
+                opened.with_context(|| format!("the partition {id} is not served"))
+            });
         }
-        while let Some(done) = opening.join_next().await {
-            opened.push(done?);
+        while let Some(opened) = opening.join_next().await {
+            all &= is_open(opened);
         }
-        Ok(opened)
+        all
     }
 
     /// Every partition of these topics, or of all, works with what is in force for its topic.
@@ -99,8 +102,8 @@ impl Host {
         }
     }
 
-    /// Whoever waits for the topic is told; its folders go in the background.
-    pub(super) async fn delete(&self, topic_id: TopicId) -> anyhow::Result<()> {
+    /// Whoever waits for the topic is told; its folders go in the background. Whether they are out of the way.
+    pub(super) async fn delete(&self, topic_id: TopicId) -> bool {
         let of_topic = |partition: &Partition| partition.topic_id == topic_id;
         let mut folders = Vec::new();
         for partition in self.partitions.all().into_iter().filter(of_topic) {
@@ -145,4 +148,10 @@ impl Host {
         self.partitions.insert(partition);
         Ok(())
     }
+}
+
+/// Told otherwise.
+fn is_open(opened: Result<anyhow::Result<()>, JoinError>) -> bool {
+    let opened = opened.context("a partition is not served").flatten();
+    opened.inspect_err(|error| error!("{error:#}")).is_ok()
 }

@@ -17,7 +17,10 @@ use broker_logic::{
 };
 use commit_log::{Log, LogConfig, RealDisk};
 use kafka_wire::record_batch::{self, Compression, Producer, RecordsEncoder};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::Instant,
+};
 use tracing::{error, info};
 
 use crate::clock;
@@ -26,8 +29,8 @@ pub use host::Host;
 /// Commands waiting; callers wait while it is full.
 const QUEUE: usize = 64;
 
-/// A partition whose log could not be opened is tried again after this long.
-const OPEN_AGAIN: Duration = Duration::from_secs(10);
+/// What the disk would not do is tried again after this long.
+const TRY_AGAIN: Duration = Duration::from_secs(10);
 
 /// The metadata log is no topic that a client could name.
 const METADATA_TOPIC_ID: [u8; 16] = [0; 16];
@@ -54,7 +57,9 @@ pub struct Controller {
 }
 
 impl Controller {
-    /// The records that the command became: applied, durable, hosted.
+    /// The records that the command became: durable, applied, and hosted as far as the disk lets us. What is
+    /// durable is so for good, whatever becomes of a partition's folder: that is told in the log, tried again,
+    /// and meanwhile the partition answers that it has no storage.
     pub async fn run(&self, command: Command) -> Result<Vec<Record>, ControllerError> {
         let (answer, result) = oneshot::channel();
         self.queue.send((Some(command), answer)).await.map_err(|_| ControllerError::Stopping)?;
@@ -72,8 +77,8 @@ struct Loop {
     metadata: Metadata,
     host: Host,
     published: watch::Sender<Arc<ClusterImage>>,
-    /// No partition waits for a disk that is full, or for somebody who mends it.
-    all_open: bool,
+    /// When to try again: a log or a folder waits for a disk that is full, or for somebody who mends it.
+    try_again_at: Option<Instant>,
 }
 
 /// The metadata as the log has it, before anybody is served.
@@ -91,11 +96,11 @@ pub async fn start(
     metadata: Metadata,
     host: Host,
 ) -> anyhow::Result<(Controller, watch::Receiver<Arc<ClusterImage>>)> {
-    host.remove_leftovers(&metadata.removed)?;
-    let all_open = host.open_all(&metadata.image).await?;
+    let is_done = host.catch_up(&metadata.image, &metadata.removed).await;
+    let try_again_at = (!is_done).then(|| Instant::now() + TRY_AGAIN);
     let (published, receiver) = watch::channel(Arc::new(metadata.image.clone()));
     let (queue, commands) = mpsc::channel(QUEUE);
-    let controller = Loop { metadata, host, published, all_open };
+    let controller = Loop { metadata, host, published, try_again_at };
     let runtime = tokio::runtime::Handle::current();
     std::thread::Builder::new()
         .name("controller".into())
@@ -122,6 +127,7 @@ impl Metadata {
         self.write(&records).map_err(|error| ControllerError::Log(format!("{error:#}")))?;
         for record in &records {
             self.image.apply(record).map_err(|error| ControllerError::Log(error.to_string()))?;
+            self.removed.extend(removed_topic(record));
         }
         Ok(records)
     }
@@ -171,9 +177,7 @@ fn load(folder: &Path, limits: Limits) -> anyhow::Result<Metadata> {
                 let value = record.value.context("a metadata record without a value")?;
                 let record = Record::decode(value)?;
                 image.apply(&record)?;
-                if let Record::RemoveTopic { topic_id } = record {
-                    removed.insert(topic_id);
-                }
+                removed.extend(removed_topic(&record));
             }
             offset = header.next_offset();
         }
@@ -185,15 +189,18 @@ impl Loop {
     /// Runs on its own thread: the metadata log is written and synced here.
     async fn run(mut self, mut commands: mpsc::Receiver<(Option<Command>, Answer)>) {
         loop {
-            let next = match self.all_open {
-                true => Ok(commands.recv().await),
-                false => tokio::time::timeout(OPEN_AGAIN, commands.recv()).await,
+            let next = match self.try_again_at {
+                None => Ok(commands.recv().await),
+                Some(at) => tokio::time::timeout_at(at, commands.recv()).await,
             };
             let (command, answer) = match next {
                 Ok(Some(next)) => next,
                 Ok(None) => break,
                 Err(_) => {
-                    self.all_open = self.host.open_all(&self.metadata.image).await.unwrap_or(false);
+                    self.try_again_at = None;
+                    let Metadata { image, removed, .. } = &self.metadata;
+                    let is_done = self.host.catch_up(image, removed).await;
+                    self.remember(is_done);
                     continue;
                 }
             };
@@ -211,24 +218,28 @@ impl Loop {
     async fn execute(&mut self, command: &Command) -> Result<Vec<Record>, ControllerError> {
         let records = self.metadata.execute(command)?;
         let hosted = self.host(&records).await;
-        self.all_open &= hosted.is_ok();
         // The records are durable: they are shown even where the disk would not follow.
         self.published.send_replace(Arc::new(self.metadata.image.clone()));
         // After it is shown: whoever waits for a topic and is woken finds that it is gone.
         let let_go = self.let_go(&records).await;
-        hosted.and(let_go).map_err(|error| ControllerError::Log(format!("{error:#}")))?;
+        self.remember(hosted && let_go);
         Ok(records)
     }
 
-    async fn host(&self, records: &[Record]) -> anyhow::Result<()> {
+    /// That something is to be tried again.
+    fn remember(&mut self, is_done: bool) {
+        if !is_done {
+            self.try_again_at.get_or_insert_with(|| Instant::now() + TRY_AGAIN);
+        }
+    }
+
+    async fn host(&self, records: &[Record]) -> bool {
         let image = &self.metadata.image;
         let partitions = records.iter().filter_map(|record| match record {
             Record::Partition(partition) => Some(partition.clone()),
             _ => None,
         });
-        for (_, opened) in self.host.open(image, partitions).await? {
-            opened?;
-        }
+        let all_open = self.host.open(image, partitions).await;
         for record in records {
             if let Record::Topic { name, .. } = record {
                 info!(topic = name, "topic created");
@@ -240,22 +251,28 @@ impl Loop {
         } else if !configured.is_empty() {
             self.host.configure(image, Some(&configured)).await;
         }
-        Ok(())
+        all_open
     }
 
-    async fn let_go(&self, records: &[Record]) -> anyhow::Result<()> {
-        for record in records {
-            if let Record::RemoveTopic { topic_id } = record {
-                self.host.delete(*topic_id).await?;
-            }
+    async fn let_go(&self, records: &[Record]) -> bool {
+        let mut all = true;
+        for topic_id in records.iter().filter_map(removed_topic) {
+            all &= self.host.delete(topic_id).await;
         }
-        Ok(())
+        all
     }
 }
 
 fn configured_topic(record: &Record) -> Option<TopicId> {
     match record {
         Record::TopicConfig { topic_id, .. } => Some(*topic_id),
+        _ => None,
+    }
+}
+
+fn removed_topic(record: &Record) -> Option<TopicId> {
+    match record {
+        Record::RemoveTopic { topic_id } => Some(*topic_id),
         _ => None,
     }
 }

@@ -68,9 +68,7 @@ fn trap_07_a_topic_that_was_made_again_has_another_id_and_the_old_one_is_unknown
         let mut broker = scene.broker()?;
         let mut client = Client::connect(scene.kafka)?;
         let first = create(&mut client, "t", 1, &[])?;
-        let named = DeleteTopicState { name: Some("t".into()), topic_id: Uuid::nil() };
-        let request = DeleteTopicsRequest { topics: vec![named], ..Default::default() };
-        ensure!(client.call(request, 6)?.responses.iter().all(|deleted| deleted.error_code.is_ok()));
+        delete(&mut client, "t")?;
         let second = create(&mut client, "t", 1, &[])?;
         for (asked, expected) in [
             (second, (ErrorCode::None, Some("t".to_owned()))),
@@ -82,6 +80,49 @@ fn trap_07_a_topic_that_was_made_again_has_another_id_and_the_old_one_is_unknown
             let topic = metadata.topics.into_iter().next().context("no topic")?;
             ensure!((topic.error_code, topic.name) == expected && topic.topic_id == asked);
         }
+        broker.stop()
+    });
+}
+
+#[test]
+fn a_topic_of_the_longest_name_is_deleted_and_made_again() {
+    scene(|scene| {
+        let name = "t".repeat(249);
+        let mut broker = scene.broker()?;
+        let mut client = Client::connect(scene.kafka)?;
+        create(&mut client, &name, 2, &[])?;
+        delete(&mut client, &name)?;
+        broker.kill_and_start_again()?;
+        let mut client = Client::connect(scene.kafka)?;
+        create(&mut client, &name, 2, &[])?;
+        produce(scene, &name, 1, "x")?;
+        delete(&mut client, &name)?;
+        create(&mut client, &name, 2, &[])?;
+        broker.stop()?;
+        broker.start_again()?;
+        produce(scene, &name, 1, "y")?;
+        broker.stop()
+    });
+}
+
+#[test]
+fn a_folder_that_cannot_be_set_aside_takes_no_answer_and_no_start_with_it() {
+    scene(|scene| {
+        let mut broker = scene.broker()?;
+        let mut client = Client::connect(scene.kafka)?;
+        let id = create(&mut client, "t", 1, &[])?;
+        create(&mut client, "u", 1, &[])?;
+        // A file stands where the folder would go.
+        let in_the_way = scene.path("core-broker/logs").join(format!("{}-0.deleted", id.simple()));
+        std::fs::write(&in_the_way, "")?;
+        delete(&mut client, "t")?;
+        broker.kill_and_start_again()?;
+        produce(scene, "u", 0, "x")?;
+        ensure!(broker.log().contains("cannot rename the folder of a deleted topic"), "nobody is told");
+        // The name is taken on the disk: the topic is there all the same, and served when there is room.
+        create(&mut Client::connect(scene.kafka)?, "t", 1, &[])?;
+        std::fs::remove_file(in_the_way)?;
+        produce(scene, "t", 0, "x")?;
         broker.stop()
     });
 }
@@ -189,4 +230,11 @@ fn a_client_that_asks_what_it_may_do_is_told() {
         }
         broker.stop()
     });
+}
+
+fn delete(client: &mut Client, name: &str) -> Result<()> {
+    let named = DeleteTopicState { name: Some(name.into()), topic_id: Uuid::nil() };
+    let answer = client.call(DeleteTopicsRequest { topics: vec![named], ..Default::default() }, 6)?;
+    ensure!(answer.responses.iter().all(|deleted| deleted.error_code.is_ok()), "{answer:?}");
+    Ok(())
 }
