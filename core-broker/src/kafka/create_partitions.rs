@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use broker_logic::{
-    cluster::{Command, PlanError},
+    cluster::{Command, PlanError, is_internal_topic},
     ids::BrokerId,
 };
 use kafka_wire::{
@@ -33,6 +33,11 @@ pub async fn handle(shared: Arc<Shared>, request: CreatePartitionsRequest) -> Cr
 }
 
 async fn create(shared: &Shared, topic: CreatePartitionsTopic, validate_only: bool) -> Result<(), Refusal> {
+    if is_internal_topic(&topic.name) {
+        let message =
+            format!("The topic {} is internal: a group is found by how many partitions it has.", topic.name);
+        return Err(Refusal::new(ErrorCode::InvalidTopicException, message));
+    }
     let brokers = |ids: Vec<i32>| ids.into_iter().map(BrokerId).collect();
     let assignments = topic.assignments.map(|assignments| {
         assignments.into_iter().map(|assignment| brokers(assignment.broker_ids)).collect()

@@ -171,6 +171,25 @@ fn partitions_are_added_and_told_page_by_page() {
 }
 
 #[test]
+fn an_internal_topic_keeps_its_partitions() {
+    scene(|scene| {
+        let mut broker = scene.broker()?;
+        let mut client = Client::connect(scene.kafka)?;
+        // By a group's hash modulo their count its offsets are found.
+        create(&mut client, "__consumer_offsets", 2, &[])?;
+        for validate_only in [true, false] {
+            let topic =
+                CreatePartitionsTopic { name: "__consumer_offsets".into(), count: 4, assignments: None };
+            let request =
+                CreatePartitionsRequest { topics: vec![topic], validate_only, ..Default::default() };
+            let result = client.call(request, 3)?.results.pop().context("no result")?;
+            ensure!(result.error_code == ErrorCode::InvalidTopicException, "{result:?}");
+        }
+        broker.stop()
+    });
+}
+
+#[test]
 fn sizes_and_epochs_are_those_of_the_log() {
     scene(|scene| {
         let mut broker = scene.broker()?;
