@@ -18,6 +18,7 @@ mod kafka;
 mod metrics;
 mod partition;
 mod producer_ids;
+mod thread;
 pub mod upkeep;
 mod volume;
 mod writer;

@@ -23,7 +23,7 @@ use tokio::{
 };
 use tracing::{error, info};
 
-use crate::clock;
+use crate::{clock, thread};
 pub use host::Host;
 
 /// Commands waiting; callers wait while it is full.
@@ -101,11 +101,7 @@ pub async fn start(
     let (published, receiver) = watch::channel(Arc::new(metadata.image.clone()));
     let (queue, commands) = mpsc::channel(QUEUE);
     let controller = Loop { metadata, host, published, try_again_at };
-    let runtime = tokio::runtime::Handle::current();
-    std::thread::Builder::new()
-        .name("controller".into())
-        .spawn(move || runtime.block_on(controller.run(commands)))
-        .context("cannot start a thread")?;
+    thread::start("controller", move || controller.run(commands)).context("cannot start a thread")?;
     Ok((Controller { queue }, receiver))
 }
 

@@ -28,6 +28,7 @@ use crate::{
     hosted::{Answers, AppendResult, Hosted},
     metrics::Metrics,
     partition::Partition,
+    thread,
     upkeep::UpkeepCounts,
 };
 use slot::Slot;
@@ -117,11 +118,7 @@ impl Writer {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let sweep = Sweep::new(retention_check, clock::now_ms(), counts);
         let writer = Writer { handle: sender.downgrade(), slots: Vec::new(), sweep, metrics };
-        let runtime = tokio::runtime::Handle::current();
-        std::thread::Builder::new()
-            .name("log-writer".into())
-            .spawn(move || runtime.block_on(writer.run(receiver)))
-            .expect("a thread can be started");
+        thread::start("log-writer", move || writer.run(receiver)).expect("a thread can be started");
         sender
     }
 

@@ -78,7 +78,8 @@ pub fn exit(name: &str, result: anyhow::Result<()>) -> std::process::ExitCode {
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{name}: {error:#}");
+            // The exit code says it as well, if nobody reads.
+            let _ = writeln!(io::stderr(), "{name}: {error:#}");
             std::process::ExitCode::FAILURE
         }
     }

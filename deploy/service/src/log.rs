@@ -61,6 +61,8 @@ impl Log {
         let logs = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(io::stderr)
+            // A line that cannot be written is lost. To say so on the same standard error would panic.
+            .log_internal_errors(false)
             .with_ansi(io::stderr().is_terminal());
         match self.format {
             Format::Json => logs.json().init(),

@@ -13,6 +13,7 @@ mod kcat;
 mod kill;
 mod listeners;
 mod logs;
+mod lost_lines;
 mod operations;
 mod path;
 mod replay;
