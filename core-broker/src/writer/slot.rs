@@ -14,10 +14,15 @@ use crate::{
     hosted::Answers,
     metrics::Traffic,
     partition::{Partition, View},
+    volume,
 };
 
-/// A log whose disk was full is opened again after this long.
+/// Whether a disk that was full has room again is looked at this often.
 const REOPEN_MS: i64 = 1_000;
+
+/// A log is opened again with this much room: the largest batch, for several partitions. With less it would fail
+/// at its next batch, and be ready and not ready by turns.
+const REOPEN_ROOM_BYTES: i64 = 4 << 20;
 
 pub struct Slot {
     pub hosted: HostedLog,
@@ -25,8 +30,15 @@ pub struct Slot {
     view: watch::Sender<View>,
     settings: watch::Sender<TopicSettings>,
     traffic: Arc<Traffic>,
-    /// The disk was full; then the log is opened again.
-    reopen_at_ms: Option<i64>,
+    /// The disk was full.
+    reopening: Option<Reopening>,
+}
+
+/// What is due once a disk has room.
+struct Reopening {
+    at_ms: i64,
+    /// Said once: it is tried every second.
+    has_complained: bool,
 }
 
 impl Slot {
@@ -51,12 +63,13 @@ impl Slot {
             slot,
             writer,
         };
-        (Slot { hosted, readers, view, settings, traffic, reopen_at_ms: None }, partition)
+        (Slot { hosted, readers, view, settings, traffic, reopening: None }, partition)
     }
 
     /// When [`tick`](Slot::tick) has something to do.
     pub fn deadline_ms(&self) -> Option<i64> {
-        [self.hosted.replica().deadline_ms(), self.reopen_at_ms].into_iter().flatten().min()
+        let reopening = self.reopening.as_ref().map(|reopening| reopening.at_ms);
+        [self.hosted.replica().deadline_ms(), reopening].into_iter().flatten().min()
     }
 
     /// Does something to the partition, then tells who waits and who watches.
@@ -102,8 +115,9 @@ impl Slot {
         if self.hosted.replica().deadline_ms().is_some_and(|at| at <= now_ms) {
             self.act(|hosted, now_ms, answers| hosted.tick(now_ms, answers));
         }
-        if self.reopen_at_ms.is_some_and(|at| at <= now_ms) {
-            self.open_again();
+        let due = self.reopening.take_if(|reopening| reopening.at_ms <= now_ms);
+        if let Some(Reopening { has_complained, .. }) = due {
+            self.open_again(has_complained);
         }
     }
 
@@ -125,27 +139,39 @@ impl Slot {
     fn failed(&mut self, error: &LogError) {
         let partition = self.hosted.id();
         if error.is_disk_full() {
-            error!(%partition, %error, "the disk is full: nothing more is acknowledged until there is room");
-            self.reopen_at_ms = Some(clock::now_ms() + REOPEN_MS);
+            error!(
+                %partition, %error, room_bytes = REOPEN_ROOM_BYTES,
+                "the disk is full: nothing more is acknowledged until there is room"
+            );
+            self.reopen_later(false);
         } else {
             // What a disk that failed a sync still holds is unknown to everybody: no opening again by itself.
             error!(%partition, %error, "the log failed; it takes no more until the broker restarts");
         }
     }
 
+    fn reopen_later(&mut self, has_complained: bool) {
+        self.reopening = Some(Reopening { at_ms: clock::now_ms() + REOPEN_MS, has_complained });
+    }
+
     /// A disk that was full may have room again.
-    fn open_again(&mut self) {
+    fn open_again(&mut self, has_complained: bool) {
+        // A system that does not say how much is free is tried.
+        if volume::room(self.hosted.folder()).is_some_and(|(_, free)| free < REOPEN_ROOM_BYTES) {
+            return self.reopen_later(has_complained);
+        }
         match self.hosted.open_again(RealDisk, clock::now_ms()) {
             Ok(recovered) => {
                 log_recovery(&self.hosted, &recovered);
                 warn!(partition = %self.hosted.id(), log_end = recovered.log_end, "the log was opened again");
                 self.readers.send_replace(self.hosted.reader());
                 self.view.send_replace(view_of(&self.hosted));
-                self.reopen_at_ms = None;
             }
             Err(error) => {
-                error!(partition = %self.hosted.id(), %error, "the log cannot be opened again yet");
-                self.reopen_at_ms = Some(clock::now_ms() + REOPEN_MS);
+                if !has_complained {
+                    error!(partition = %self.hosted.id(), %error, "the log cannot be opened again yet");
+                }
+                self.reopen_later(true);
             }
         }
     }

@@ -77,6 +77,7 @@ fn a_broker_on_a_full_disk_keeps_what_it_confirmed_and_takes_the_rest_when_there
         wait_for_log(&broker, "ERROR")?;
         let unready = http::wait_for(scene.admin, "/readyz", PATIENCE, |page| page.status == 503)?;
         ensure!(unready.body.contains("the log of trucks_gps-"), "{}", unready.body);
+        check_stays_unready(scene, &broker)?;
         ensure!(http::get(scene.admin, "/healthz")?.status == 200);
         ensure!(broker.is_alive(), "the broker died of a full disk: {}", broker.last_words());
 
@@ -115,6 +116,25 @@ fn a_broker_on_a_full_disk_makes_topics_when_there_is_room() {
         }
         broker.stop()
     });
+}
+
+/// Longer than the broker waits between two looks at the room.
+fn check_stays_unready(scene: &Scene, broker: &Process) -> Result<()> {
+    let until = Instant::now() + SILENCE;
+    while Instant::now() < until {
+        let page = http::get(scene.admin, "/readyz")?;
+        ensure!(page.status == 503, "ready on a full disk: {}", page.body);
+    }
+    let log = broker.log();
+    let mut said: Vec<&str> = log
+        .lines()
+        .filter_map(|line| line.split_once("the disk is full")?.1.split("partition=").nth(1))
+        .collect();
+    said.sort_unstable();
+    let partitions = said.windows(2).filter(|pair| pair[0] != pair[1]).count() + 1;
+    ensure!(said.len() == partitions, "it is said once for each partition, not {said:?}");
+    ensure!(!log.contains("the log was opened again"), "{log}");
+    Ok(())
 }
 
 fn create(scene: &Scene, name: &str) -> Result<ErrorCode> {
