@@ -78,6 +78,7 @@ pub use real_disk::{RealDisk, RealFile};
 pub use recovery::{Corruption, Recovered};
 pub use retention::{Retention, is_roll_due, segments_to_delete};
 pub use scan::ChainError;
+pub use segment::is_log_file;
 pub use slice::Slice;
 pub use verify::{CheckedFile, Finding, Verify, verify};
 

@@ -54,6 +54,11 @@ pub(crate) fn time_index_name(base: i64) -> String {
     format!("{base:020}{TIME_INDEX}")
 }
 
+/// Whether a file of this name holds a segment's batches: twenty digits, `.log`.
+pub fn is_log_file(name: &str) -> bool {
+    base_of_log(name).is_some()
+}
+
 /// The first offset of the segment whose `.log` has this name.
 pub(crate) fn base_of_log(name: &str) -> Option<i64> {
     base_of(name, LOG)

@@ -8,8 +8,9 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use commit_log::{CheckedFile, RealDisk, verify};
+use commit_log::{CheckedFile, RealDisk, is_log_file, verify};
 
+use super::output::say;
 use crate::data_folder;
 
 #[derive(Debug, clap::Args)]
@@ -42,15 +43,21 @@ pub fn log(args: Log) -> anyhow::Result<ExitCode> {
     }
     let (mut files, mut findings) = (0, 0);
     for log in logs {
+        let mut has_segment = false;
         for checked in verify(RealDisk, &log)? {
             print(&log, &checked);
             files += 1;
             findings += checked.findings.len();
+            has_segment |= checked.file.contains(".log");
+        }
+        if !has_segment {
+            say(format_args!("{}: DAMAGED, no segment", log.display()));
+            findings += 1;
         }
     }
     match findings {
-        0 => println!("{files} files, nothing is wrong"),
-        _ => println!("{files} files, {findings} findings"),
+        0 => say(format_args!("{files} files, nothing is wrong")),
+        _ => say(format_args!("{files} files, {findings} findings")),
     }
     Ok(if findings == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -59,11 +66,13 @@ fn print(log: &Path, checked: &CheckedFile) {
     let path = log.join(&checked.file);
     let verdict = if checked.findings.is_empty() { "ok" } else { "DAMAGED" };
     match checked.batches {
-        0 => println!("{}: {verdict}, {} bytes", path.display(), checked.bytes),
-        batches => println!("{}: {verdict}, {} bytes, {batches} batches", path.display(), checked.bytes),
+        0 => say(format_args!("{}: {verdict}, {} bytes", path.display(), checked.bytes)),
+        batches => {
+            say(format_args!("{}: {verdict}, {} bytes, {batches} batches", path.display(), checked.bytes));
+        }
     }
     for finding in &checked.findings {
-        println!("  at byte {}, offset {}: {}", finding.position, finding.offset, finding.reason);
+        say(format_args!("  at byte {}, offset {}: {}", finding.position, finding.offset, finding.reason));
     }
 }
 
@@ -74,7 +83,7 @@ fn lock_of(folder: &Path) -> anyhow::Result<Option<fs::File>> {
     data.map(data_folder::lock).transpose()
 }
 
-/// The folder itself if it is a log's, else those of logs in it, two levels deep.
+/// The folder itself if it is a log's, and those of logs in it, two levels deep.
 fn logs_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut logs = Vec::new();
     find_logs(folder, 2, &mut logs)?;
@@ -84,13 +93,9 @@ fn logs_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 
 fn find_logs(folder: &Path, levels: usize, logs: &mut Vec<PathBuf>) -> std::io::Result<()> {
     let entries = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
-    let is_log = entries.iter().any(|entry| {
-        let name = entry.file_name();
-        name == "partition.metadata" || Path::new(&name).extension().is_some_and(|kind| kind == "log")
-    });
-    if is_log {
+    let is_logs = |name: &str| name == "partition.metadata" || is_log_file(name);
+    if entries.iter().any(|entry| entry.file_name().to_str().is_some_and(is_logs)) {
         logs.push(folder.to_owned());
-        return Ok(());
     }
     for entry in entries {
         if levels > 0 && entry.file_type()?.is_dir() {

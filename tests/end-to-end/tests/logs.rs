@@ -289,6 +289,25 @@ fn a_partition_that_cannot_be_opened_is_told_and_keeps_nobody_from_the_others() 
     });
 }
 
+#[test]
+fn a_folder_without_logs_is_no_log_that_is_in_order() {
+    scene(|scene| {
+        let folder = scene.path("programs");
+        let below = folder.join("deep/lost-0");
+        fs::create_dir_all(&below)?;
+        for (file, said) in [
+            (folder.join("install.log"), "holds no log"),
+            (folder.join("0000.log"), "holds no log"),
+            (below.join("partition.metadata"), "no segment"),
+        ] {
+            fs::write(file, b"")?;
+            let (code, told) = verify(&folder)?;
+            ensure!(code == Some(1) && told.contains(said), "{code:?}: {told}");
+        }
+        Ok(())
+    });
+}
+
 fn without_key() -> Bytes {
     let mut records = RecordsEncoder::new();
     records.push(1, None, Some(b"v"), &[]);
