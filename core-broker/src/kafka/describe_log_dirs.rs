@@ -22,7 +22,7 @@ pub async fn handle(shared: Arc<Shared>, request: DescribeLogDirsRequest) -> Des
     let mut topics: BTreeMap<String, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
     for partition in shared.partitions.all() {
         let (topic, index) = (partition.id.topic.to_string(), partition.id.partition.0);
-        if asked.as_ref().is_none_or(|asked| asked.contains(&(topic.clone(), index))) {
+        if asked.as_ref().is_none_or(|asked| asked.get(&topic).is_some_and(|it| it.contains(&index))) {
             topics.entry(topic).or_default().push(described(&partition));
         }
     }
@@ -31,10 +31,10 @@ pub async fn handle(shared: Arc<Shared>, request: DescribeLogDirsRequest) -> Des
     DescribeLogDirsResponse { results: vec![result], ..Default::default() }
 }
 
-fn asked_for(topics: Vec<DescribableLogDirTopic>) -> BTreeSet<(String, i32)> {
-    let mut asked = BTreeSet::new();
+fn asked_for(topics: Vec<DescribableLogDirTopic>) -> BTreeMap<String, BTreeSet<i32>> {
+    let mut asked = BTreeMap::<_, BTreeSet<i32>>::new();
     for topic in topics {
-        asked.extend(topic.partitions.into_iter().map(|partition| (topic.topic.clone(), partition)));
+        asked.entry(topic.topic).or_default().extend(topic.partitions);
     }
     asked
 }

@@ -1,6 +1,6 @@
 //! DescribeProducers: who has written to a partition lately, as far as it is remembered.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use broker_logic::replica::ProducerState as Remembered;
 use kafka_wire::{
@@ -17,9 +17,15 @@ const NONE: i32 = -1;
 
 pub async fn handle(shared: Arc<Shared>, request: DescribeProducersRequest) -> DescribeProducersResponse {
     let mut response = DescribeProducersResponse::default();
+    let mut seen = BTreeSet::new();
     for topic in request.topics {
         let mut partitions = Vec::new();
+        let name: Arc<str> = topic.name.as_str().into();
         for partition_index in topic.partition_indexes {
+            // Told once, however often it is asked for: thousands of producers may have written to it.
+            if !seen.insert((name.clone(), partition_index)) {
+                continue;
+            }
             partitions.push(describe(&shared, &topic.name, partition_index).await);
         }
         response.topics.push(TopicResponse { name: topic.name, partitions });

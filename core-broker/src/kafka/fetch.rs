@@ -1,7 +1,13 @@
 //! Fetch with long poll: answered when there is enough to read, when something is wrong, or when the
 //! client has waited as long as it said.
 
-use std::{collections::BTreeSet, future::poll_fn, sync::Arc, task::Poll, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::poll_fn,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use broker_logic::{
     cluster::ClusterImage,
@@ -103,18 +109,24 @@ fn session_request(version: i16, request: FetchRequest) -> Request {
     let topic_key = |name: String, id: Uuid| {
         if by_id { TopicKey::Id(TopicId(id)) } else { TopicKey::Name(name.into()) }
     };
-    let mut wanted = Vec::new();
+    let mut wanted: Vec<(Key, Wanted)> = Vec::new();
+    // A partition that is named again keeps its place, and is wanted as it was named last.
+    let mut places = BTreeMap::new();
     for topic in request.topics {
         let key = topic_key(topic.topic, topic.topic_id);
-        wanted.extend(topic.partitions.iter().map(|asked| {
+        for asked in topic.partitions {
             let key = Key { topic: key.clone(), partition: asked.partition };
-            let wanted = Wanted {
+            let last = Wanted {
                 fetch_offset: Offset(asked.fetch_offset),
                 max_bytes: asked.partition_max_bytes,
                 current_leader_epoch: LeaderEpoch(asked.current_leader_epoch),
             };
-            (key, wanted)
-        }));
+            let place = *places.entry(key.clone()).or_insert(wanted.len());
+            match wanted.get_mut(place) {
+                Some((_, wanted)) => *wanted = last,
+                None => wanted.push((key, last)),
+            }
+        }
     }
     let mut forgotten = Vec::new();
     for topic in request.forgotten_topics_data {

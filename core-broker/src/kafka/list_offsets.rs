@@ -14,7 +14,7 @@ use kafka_wire::{
     record_batch,
 };
 
-use super::{errors, fetch::check_epoch};
+use super::{errors, fetch::check_epoch, repeated::repeated};
 use crate::{
     broker::Shared,
     partition::{Partition, blocking},
@@ -25,9 +25,23 @@ const MAX_BATCH_BYTES: usize = 64 << 20;
 
 pub async fn handle(shared: Arc<Shared>, version: i16, request: ListOffsetsRequest) -> ListOffsetsResponse {
     let mut response = ListOffsetsResponse::default();
+    let named = request.topics.iter().flat_map(|topic| {
+        let name: Arc<str> = topic.name.as_str().into();
+        topic.partitions.iter().map(move |asked| (name.clone(), asked.partition_index))
+    });
+    let mut repeated = repeated(named);
     for topic in request.topics {
         let mut partitions = Vec::new();
+        let name: Arc<str> = topic.name.as_str().into();
         for asked in topic.partitions {
+            let named = (name.clone(), asked.partition_index);
+            // Refused once, and not looked for.
+            if let Some(is_told) = repeated.get_mut(&named) {
+                if !std::mem::replace(is_told, true) {
+                    partitions.push(failed(asked.partition_index, ErrorCode::InvalidRequest));
+                }
+                continue;
+            }
             partitions.push(match shared.partition(&topic.name, asked.partition_index) {
                 Some(partition) => answer(partition, version, asked).await,
                 None => {

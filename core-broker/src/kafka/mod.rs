@@ -32,6 +32,7 @@ mod memory;
 mod metadata;
 mod offset_for_leader_epoch;
 mod produce;
+mod repeated;
 mod send;
 
 pub use connections::Connections;

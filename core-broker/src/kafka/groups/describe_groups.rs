@@ -1,6 +1,6 @@
 //! DescribeGroups: state and members of groups.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use broker_logic::groups::{GroupDescription, GroupState, MemberDescription};
 use kafka_wire::{
@@ -11,6 +11,7 @@ use kafka_wire::{
 };
 use tracing::warn;
 
+use super::MAX_ANSWER_BYTES;
 use crate::broker::Shared;
 
 /// From here on a group that is not there is an error, not one that is dead.
@@ -28,8 +29,14 @@ pub async fn handle(
 ) -> DescribeGroupsResponse {
     let operations = if request.include_authorized_operations { ALL_OPERATIONS } else { NOT_ASKED };
     let mut response = DescribeGroupsResponse::default();
-    for group_id in request.groups {
-        let mut group = describe(&shared, version, group_id).await;
+    let (mut seen, mut bytes) = (BTreeSet::new(), 0);
+    // Told once, however often it is asked for.
+    for group_id in request.groups.into_iter().filter(|it| seen.insert(it.clone())) {
+        let mut group = match bytes > MAX_ANSWER_BYTES {
+            true => failed(group_id, ErrorCode::CoordinatorLoadInProgress),
+            false => describe(&shared, version, group_id).await,
+        };
+        bytes += group.members.iter().map(member_bytes).sum::<usize>();
         if group.error_code.is_ok() {
             group.authorized_operations = operations;
         }
@@ -48,13 +55,20 @@ async fn describe(shared: &Shared, version: i16, group_id: String) -> DescribedG
             ..Default::default()
         },
         Ok(Ok(group)) => described(group),
-        Ok(Err(error)) => DescribedGroup { error_code: error.into(), group_id, ..Default::default() },
+        Ok(Err(error)) => failed(group_id, error.into()),
         Err(error) => {
             warn!(%error, "cannot describe a group");
-            let error_code = ErrorCode::CoordinatorNotAvailable;
-            DescribedGroup { error_code, group_id, ..Default::default() }
+            failed(group_id, ErrorCode::CoordinatorNotAvailable)
         }
     }
+}
+
+fn failed(group_id: String, error_code: ErrorCode) -> DescribedGroup {
+    DescribedGroup { error_code, group_id, ..Default::default() }
+}
+
+fn member_bytes(member: &DescribedGroupMember) -> usize {
+    size_of_val(member) + member.member_metadata.len() + member.member_assignment.len()
 }
 
 fn described(group: GroupDescription) -> DescribedGroup {

@@ -13,6 +13,10 @@ pub mod offset_delete;
 pub mod offset_fetch;
 pub mod sync_group;
 
+/// What the groups of one answer may hold, in bytes that members and consumers gave. Those for which there is
+/// no room are as those that are not loaded yet: the client asks for them again.
+const MAX_ANSWER_BYTES: usize = 64 << 20;
+
 use broker_logic::groups::{Answer, Request};
 use kafka_wire::ErrorCode;
 

@@ -1,7 +1,10 @@
 //! OffsetFetch: what groups have committed, by name or by id; several groups at once from version 8 on.
 //! `require_stable` changes nothing while there are no transactions: every offset is stable.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use broker_logic::{
     cluster::ClusterImage,
@@ -17,7 +20,7 @@ use kafka_wire::{
     },
 };
 
-use super::{ask, unexpected};
+use super::{MAX_ANSWER_BYTES, ask, unexpected};
 use crate::broker::Shared;
 
 const BATCHED_FROM: i16 = 8;
@@ -28,13 +31,26 @@ pub async fn handle(shared: Arc<Shared>, version: i16, request: OffsetFetchReque
         return one_group(&shared, version, request).await;
     }
     let mut response = OffsetFetchResponse::default();
-    for group in request.groups {
-        response.groups.push(match version {
+    let (mut seen, mut bytes) = (BTreeSet::new(), 0);
+    // Told once, however often it is asked for.
+    for group in request.groups.into_iter().filter(|it| seen.insert(it.group_id.clone())) {
+        let group = match version {
+            _ if bytes > MAX_ANSWER_BYTES => OffsetFetchResponseGroup {
+                group_id: group.group_id,
+                error_code: ErrorCode::CoordinatorLoadInProgress,
+                ..Default::default()
+            },
             TOPIC_ID_FROM.. => by_id(&shared, group).await,
             _ => by_name(&shared, group).await,
-        });
+        };
+        bytes += group.topics.iter().flat_map(|topic| &topic.partitions).map(row_bytes).sum::<usize>();
+        response.groups.push(group);
     }
     response
+}
+
+fn row_bytes(row: &OffsetFetchResponsePartitions) -> usize {
+    size_of_val(row) + row.metadata.as_ref().map_or(0, String::len)
 }
 
 async fn one_group(shared: &Shared, version: i16, request: OffsetFetchRequest) -> OffsetFetchResponse {
@@ -144,12 +160,14 @@ fn answer(
     }
 }
 
+/// Each once, however often it is named.
 fn partitions<'a>(topics: impl Iterator<Item = (&'a str, &'a [i32])>) -> Vec<TopicPartition> {
+    let mut seen = BTreeSet::new();
     let of_topic = |(name, indexes): (&str, &'a [i32])| {
         let name: Arc<str> = name.into();
         indexes.iter().map(move |index| TopicPartition::new(name.clone(), *index))
     };
-    topics.flat_map(of_topic).collect()
+    topics.flat_map(of_topic).filter(|it| seen.insert(it.clone())).collect()
 }
 
 async fn fetched(
