@@ -78,7 +78,8 @@ pub struct Broker {
     /// `socket.request.max.bytes` is 100 MiB, of which no client of ours uses a tenth.
     pub request_max: ByteSize,
     /// What requests may hold in memory together, from their first byte to their answer; Kafka's
-    /// `queued.max.request.bytes`. Connections wait for their share.
+    /// `queued.max.request.bytes`. Connections wait for their share. What large ones become once they are
+    /// decoded has as much again.
     pub requests_max: ByteSize,
     /// Largest record batch; Kafka's `message.max.bytes`.
     pub message_max: ByteSize,

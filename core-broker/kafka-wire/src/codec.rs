@@ -24,8 +24,34 @@ pub enum RequestError {
     Malformed { header: RequestHeader, source: DecodeError },
 }
 
-/// Reads a request. Bytes after its end are ignored, as Kafka does.
+/// A request of which only the header was read: what follows takes the memory of its frame and no more.
+#[derive(Debug, Clone)]
+pub struct Undecoded {
+    pub header: RequestHeader,
+    body: Bytes,
+}
+
+impl Undecoded {
+    /// Bytes after its end are ignored, as Kafka does.
+    pub fn decode(self) -> Result<(RequestHeader, Request), RequestError> {
+        let Self { header, body } = self;
+        let mut reader = Reader::new(body, header.version, header.api.is_flexible(header.version));
+        let malformed = |error: DecodeError| RequestError::MalformedHeader(error.at("RequestHeader"));
+        skip_tagged_fields(&mut reader).map_err(malformed)?;
+        match Request::read(header.api, &mut reader) {
+            Ok(request) => Ok((header, request)),
+            Err(source) => Err(RequestError::Malformed { header, source }),
+        }
+    }
+}
+
+/// Reads a whole request.
 pub fn decode_request(frame: Bytes) -> Result<(RequestHeader, Request), RequestError> {
+    decode_header(frame)?.decode()
+}
+
+/// Reads what says how to read the rest.
+pub fn decode_header(frame: Bytes) -> Result<Undecoded, RequestError> {
     let malformed = |error: DecodeError| RequestError::MalformedHeader(error.at("RequestHeader"));
     let mut start = Reader::new(frame, 0, false);
     let key = i16::read(&mut start).map_err(malformed)?;
@@ -41,12 +67,7 @@ pub fn decode_request(frame: Bytes) -> Result<(RequestHeader, Request), RequestE
         return Err(RequestError::UnsupportedVersion { header });
     }
 
-    let mut reader = Reader::new(start.into_rest(), version, api.is_flexible(version));
-    skip_tagged_fields(&mut reader).map_err(malformed)?;
-    match Request::read(api, &mut reader) {
-        Ok(request) => Ok((header, request)),
-        Err(source) => Err(RequestError::Malformed { header, source }),
-    }
+    Ok(Undecoded { header, body: start.into_rest() })
 }
 
 pub fn encode_request(

@@ -33,7 +33,8 @@ pub mod sample;
 
 pub use api::{ApiKey, Call, Request, Response};
 pub use codec::{
-    RequestError, decode_request, decode_response, encode_request, encode_response, encode_response_parts,
+    RequestError, Undecoded, decode_header, decode_request, decode_response, encode_request, encode_response,
+    encode_response_parts,
 };
 pub use error_code::ErrorCode;
 pub use header::RequestHeader;

@@ -1,7 +1,8 @@
 //! One client's connection: frames in, answers out in the order of their requests.
 //!
 //! Requests are started in their order; a produce is in its partitions' queues before the next request is
-//! read. Answers may become ready in any order and leave in that of the requests.
+//! read. Every other one is decoded when its turn comes, and worked on alone. Answers leave in the order of the
+//! requests.
 
 use std::{io::ErrorKind, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -73,8 +74,13 @@ pub async fn run(mut socket: TcpStream, client: Client, shared: Arc<Shared>) -> 
         let writing = answers::write(writer, &shared, &flow, queue);
         tokio::pin!(reading, writing);
         tokio::select! {
-            // The queue is closed: the writer ends once the last answer is out.
-            read = &mut reading => read.and(writing.await),
+            read = &mut reading => match read {
+                // Such as a member that leaves its group and goes. What has to wait is not waited for.
+                Ok(End::ClientGone) => timeout(GOODBYE, writing).await.unwrap_or(Ok(())),
+                // The queue is closed: the writer ends once the last answer is out.
+                Ok(End::NoMoreRead) => writing.await,
+                Err(error) => timeout(GOODBYE, writing).await.unwrap_or(Ok(())).and(Err(error)),
+            },
             written = &mut writing => written,
         }
     };
@@ -93,13 +99,19 @@ async fn hang_up(mut socket: TcpStream) -> anyhow::Result<()> {
     Ok(timeout(GOODBYE, gone).await.unwrap_or(Ok(()))?)
 }
 
+/// Why nothing more is read from a client that sent nothing wrong.
+enum End {
+    ClientGone,
+    NoMoreRead,
+}
+
 async fn read(
     socket: ReadHalf<'_>,
     client: &Client,
     shared: &Arc<Shared>,
     flow: &Flow,
     answers: mpsc::Sender<Answer>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<End> {
     let memory = &shared.connections.request_memory;
     let limit = shared.config.broker.request_max.0 as usize;
     let mut buffer = BytesMut::new();
@@ -111,12 +123,12 @@ async fn read(
                 biased;
                 () = flow.unmuted() => {}
                 // Not begun, so not accepted: the client asks another broker, or this one when it is back.
-                () = shared.connections.stopping() => return Ok(()),
+                () = shared.connections.stopping() => return Ok(End::NoMoreRead),
             }
             let answer = dispatch::start(shared, client, frame).await?;
             flow.begin();
             if answers.send(answer).await.is_err() {
-                return Ok(());
+                return Ok(End::NoMoreRead);
             }
         }
         if arriving.is_none()
@@ -131,13 +143,13 @@ async fn read(
         let max_idle = shared.config.broker.connections_max_idle.0;
         tokio::select! {
             readable = socket.readable() => readable?,
-            () = shared.connections.stopping() => return Ok(()),
+            () = shared.connections.stopping() => return Ok(End::NoMoreRead),
             () = overdue(arriving.as_ref(), memory), if !buffer.is_empty() => bail!(Closed::TooSlow),
-            () = flow.idle(max_idle), if buffer.is_empty() => return Ok(()),
+            () = flow.idle(max_idle), if buffer.is_empty() => return Ok(End::NoMoreRead),
         }
         buffer.reserve(arriving.as_ref().map_or(READ_BYTES, |arriving| arriving.rest(&buffer)));
         match socket.try_read_buf(&mut buffer) {
-            Ok(0) if buffer.is_empty() => return Ok(()),
+            Ok(0) if buffer.is_empty() => return Ok(End::ClientGone),
             Ok(0) => bail!("the client went away in the middle of a request"),
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}

@@ -3,19 +3,29 @@
 use std::{
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard},
+    thread::available_parallelism,
     time::{Duration, Instant},
 };
 
 use broker_logic::connections::{self as logic, ByteQuota, Full, PlaceLimits, Places, Rarely};
 use service::ByteSize;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
-use super::memory::Memory;
+use super::memory::{Memory, Share};
 use crate::config::{ByteRates, Config};
+
+/// A request of so few bytes is decoded without asking whether there is room.
+const SMALL_BYTES: usize = 64 << 10;
+
+/// A structure in memory, and its part of the answer, for the bytes that name it: an empty name has two.
+const DECODED_FACTOR: usize = 32;
 
 pub struct Connections {
     /// Of requests, from before their bytes are read until the last of these is gone.
     pub request_memory: Memory,
+    /// Of large requests once they are decoded.
+    decoded: Memory,
+    decompressions: Semaphore,
     places: Mutex<Places<IpAddr>>,
     produced: Mutex<ByteQuota>,
     fetched: Mutex<ByteQuota>,
@@ -50,12 +60,29 @@ impl Connections {
         let (stop, _) = watch::channel(false);
         Self {
             request_memory: Memory::new(broker.requests_max.0),
+            decoded: Memory::new(broker.requests_max.0),
+            decompressions: Semaphore::new(spare_processors()),
             places: Mutex::new(Places::new(limits)),
             produced: quota(|rates| rates.producer_byte_rate),
             fetched: quota(|rates| rates.consumer_byte_rate),
             told: Mutex::default(),
             stop,
         }
+    }
+
+    /// Room for what a request becomes, unless it is one of the many small ones.
+    pub async fn room_to_decode(&self, frame_bytes: usize) -> Option<Share> {
+        match frame_bytes < SMALL_BYTES {
+            true => None,
+            // Beside the memory of the frames: who waits here with one of these keeps nobody waiting who
+            // works on another.
+            false => Some(self.decoded.share(frame_bytes.saturating_mul(DECODED_FACTOR)).await),
+        }
+    }
+
+    /// A turn to look into what was compressed.
+    pub async fn decompression(&self) -> SemaphorePermit<'_> {
+        self.decompressions.acquire().await.expect("the semaphore is never closed")
     }
 
     /// A place among the connections, left when it is dropped.
@@ -106,6 +133,11 @@ impl Drop for Place {
     fn drop(&mut self) {
         locked(&self.connections.places).leave(self.listener, self.address);
     }
+}
+
+/// One is left to those who have uncompressed things to do.
+fn spare_processors() -> usize {
+    available_parallelism().map_or(1, |processors| processors.get() - 1).max(1)
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use commit_log::{RealFile, Slice};
 use kafka_wire::{
-    ApiKey, Request, RequestError, RequestHeader, Response, decode_request, encode_response_parts,
+    ApiKey, Request, RequestError, RequestHeader, Response, decode_header, encode_response_parts,
     messages::produce::ProduceResponse,
 };
 
@@ -34,8 +34,8 @@ pub type Answer = Pin<Box<dyn Future<Output = anyhow::Result<Answered>> + Send>>
 /// Starts a request. An error closes the connection, as Kafka does with what it cannot read.
 pub async fn start(shared: &Arc<Shared>, client: &Client, frame: Bytes) -> anyhow::Result<Answer> {
     let frame_bytes = frame.len();
-    let (header, request) = match decode_request(frame) {
-        Ok(decoded) => decoded,
+    let request = match decode_header(frame) {
+        Ok(request) => request,
         // KIP-511: a client that is newer than we are learns in version 0 what we speak.
         Err(RequestError::UnsupportedVersion { header }) if header.api == ApiKey::ApiVersions => {
             let response = Response::ApiVersions(api_versions::unsupported_version());
@@ -44,17 +44,20 @@ pub async fn start(shared: &Arc<Shared>, client: &Client, frame: Bytes) -> anyho
         }
         Err(error) => return Err(error.into()),
     };
-    if !api_versions::SERVED.contains(&header.api) {
-        bail!("{:?} is not served", header.api);
+    let api = request.header.api;
+    if !api_versions::SERVED.contains(&api) {
+        bail!("{api:?} is not served");
     }
-    let timer = shared.metrics.request_received(header.api);
-    let RequestHeader { version, correlation_id, client_id, .. } = header;
+    let timer = shared.metrics.request_received(api);
     let shared = shared.clone();
     let client = client.clone();
-    let client_id = client_id.unwrap_or_default();
 
-    if let Request::Produce(request) = request {
+    if api == ApiKey::Produce {
         timer.begun();
+        let (header, request) = request.decode()?;
+        let RequestHeader { version, correlation_id, client_id, .. } = header;
+        let client_id = client_id.unwrap_or_default();
+        let Request::Produce(request) = request else { bail!("a produce was read as something else") };
         let throttle = shared.connections.produced(&client_id, frame_bytes);
         let produced = produce::start(shared, version, request).await?;
         return Ok(Box::pin(async move {
@@ -69,6 +72,11 @@ pub async fn start(shared: &Arc<Shared>, client: &Client, frame: Bytes) -> anyho
     }
     Ok(Box::pin(async move {
         timer.begun();
+        // What it becomes may be many times its bytes: one at a time of a connection, and of all connections
+        // as many as have room.
+        let _room = shared.connections.room_to_decode(frame_bytes).await;
+        let (RequestHeader { version, correlation_id, client_id, .. }, request) = request.decode()?;
+        let client_id = client_id.unwrap_or_default();
         let (mut records, mut throttle) = (Vec::new(), Duration::ZERO);
         let response = match request {
             Request::Produce(_) => bail!("a produce was started above"),
