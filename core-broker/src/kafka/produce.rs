@@ -16,14 +16,14 @@ use kafka_wire::{
     },
     record_batch::{self, BatchError, BatchHeader, Compression, RecordTimes},
 };
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, task::coop::consume_budget};
 
-use super::errors;
+use super::{errors, repeated::repeated};
 use crate::{
     broker::Shared,
     clock,
     hosted::AppendResult,
-    partition::{Partition, answered},
+    partition::{Partition, answered, blocking},
 };
 
 /// What a batch of `message.max.bytes` may become: a hundred times its size and no bomb.
@@ -61,6 +61,11 @@ pub async fn start(
         _ => None,
     };
     let deadline_ms = clock::now_ms() + i64::from(request.timeout_ms.max(0));
+    let named = request.topics.iter().flat_map(|topic| {
+        let name: Arc<str> = topic.name.as_str().into();
+        topic.partitions.iter().map(move |data| (name.clone(), topic.topic_id, data.index))
+    });
+    let mut repeated = repeated(named);
     let mut topics = Vec::new();
     for topic in request.topics {
         // A client names the topic, or from version 13 on its id.
@@ -72,8 +77,19 @@ pub async fn start(
         let unknown =
             if version >= 13 { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
         let mut partitions = Vec::new();
+        let name: Arc<str> = topic.name.as_str().into();
         for data in topic.partitions {
+            // Thousands may be named, and others need the worker.
+            consume_budget().await;
             let index = data.index;
+            // Which of its batches is meant, nobody knows: none is taken, and none looked into.
+            if let Some(is_told) = repeated.get_mut(&(name.clone(), topic.topic_id, index)) {
+                if !std::mem::replace(is_told, true) {
+                    let message = "the request names this partition more than once".into();
+                    partitions.push((index, Pending::Ready(ErrorCode::InvalidRequest, Some(message))));
+                }
+                continue;
+            }
             let partition = found.and_then(|found| shared.partition(&found.name, index));
             let pending = match (acks, partition) {
                 // What is in them is ours to write: a foreign record there could stop every group.
@@ -85,7 +101,9 @@ pub async fn start(
                     let error = found.map_or(unknown, |found| errors::not_open(found, index));
                     Pending::Ready(error, None)
                 }
-                (Some(acks), Some(partition)) => submit(partition, data, version, acks, deadline_ms).await,
+                (Some(acks), Some(partition)) => {
+                    submit(&shared, partition, data, version, acks, deadline_ms).await
+                }
             };
             partitions.push((index, pending));
         }
@@ -113,6 +131,7 @@ pub async fn start(
 }
 
 async fn submit(
+    shared: &Shared,
     partition: Partition,
     data: PartitionProduceData,
     version: i16,
@@ -120,7 +139,7 @@ async fn submit(
     deadline_ms: i64,
 ) -> Pending {
     let batch = data.records.unwrap_or_default();
-    match check(batch, version, &partition, clock::now_ms()) {
+    match check(shared, batch, version, &partition).await {
         Err(refusal) => Pending::Refused(refusal),
         Ok((header, batch)) => {
             let answer = partition.submit(header, batch, acks, deadline_ms).await;
@@ -130,15 +149,29 @@ async fn submit(
 }
 
 /// One batch, whole, within the limits; and as the topic wants it stored.
-fn check(
+async fn check(
+    shared: &Shared,
     batch: Bytes,
     version: i16,
     partition: &Partition,
-    now_ms: i64,
 ) -> Result<(BatchHeader, Bytes), Refusal> {
     let settings = partition.settings();
     check_size(&batch, &settings)?;
-    let header = BatchHeader::validate(&batch).map_err(|error| {
+    let header = check_header(&batch, version)?;
+    let now_ms = clock::now_ms();
+    if header.compression() == Ok(Compression::None) {
+        return check_records(batch, header, partition, &settings, now_ms);
+    }
+    // What few bytes become may take a processor for long: others need the async workers meanwhile, and
+    // more at a time would hold more memory.
+    let _turn = shared.connections.decompression().await;
+    let partition = partition.clone();
+    blocking(move || check_records(batch, header, &partition, &settings, now_ms)).await
+}
+
+/// One batch, and nothing behind it.
+fn check_header(batch: &Bytes, version: i16) -> Result<BatchHeader, Refusal> {
+    let header = BatchHeader::validate(batch).map_err(|error| {
         let code = match error {
             BatchError::Truncated { .. } | BatchError::BadLength(_) | BatchError::BadChecksum { .. } => {
                 ErrorCode::CorruptMessage
@@ -158,15 +191,25 @@ fn check(
         let message = format!("zstd needs Produce version {ZSTD_FROM}");
         return Err(refused(ErrorCode::UnsupportedCompressionType, message));
     }
+    Ok(header)
+}
+
+fn check_records(
+    batch: Bytes,
+    header: BatchHeader,
+    partition: &Partition,
+    settings: &TopicSettings,
+    now_ms: i64,
+) -> Result<(BatchHeader, Bytes), Refusal> {
     // Stored without a look, it would be what no consumer gets past.
     let times = record_batch::check_records(&batch, &header, MAX_DECOMPRESSED_BYTES).map_err(bad_records)?;
     if settings.cleanup_policy.compact {
         check_keys(&batch, partition)?;
     }
     if settings.message_timestamp_type == TimestampType::CreateTime {
-        check_times(&batch, times, &settings, now_ms)?;
+        check_times(&batch, times, settings, now_ms)?;
     }
-    as_stored(batch, header, times, &settings)
+    as_stored(batch, header, times, settings)
 }
 
 fn check_size(batch: &Bytes, settings: &TopicSettings) -> Result<(), Refusal> {

@@ -4,6 +4,7 @@ mod bombs;
 mod crowds;
 mod frames;
 mod neighbour;
+mod repeats;
 
 use std::{
     io::{Read, Write},

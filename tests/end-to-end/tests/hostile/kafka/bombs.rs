@@ -73,15 +73,46 @@ fn trap_20_a_batch_that_would_become_a_gigabyte_is_refused_before_it_does() {
     });
 }
 
-fn request(codec: Compression, bomb: &[u8]) -> ProduceRequest {
+#[test]
+fn many_bombs_in_a_request_take_their_turns_and_a_neighbour_does_not_wait_for_them() {
+    const CLIENTS: usize = 4;
+    const BOMBS: i32 = 10;
+    scene(|scene| {
+        let mut broker = scene.broker()?;
+        let mut client = Client::connect(scene.kafka)?;
+        create_topic(&mut client, TOPIC, BOMBS)?;
+        let bombs: Vec<i32> = (0..BOMBS).collect();
+        let neighbour = Neighbour::beside(scene.kafka)?;
+        let asked = produce(TOPIC, &bombs, bomb(Compression::Gzip, &gzip()?));
+        let mut clients = Vec::new();
+        for _ in 0..CLIENTS {
+            let mut client = Client::connect(scene.kafka)?;
+            client.ask(asked.clone(), PRODUCE)?;
+            clients.push(client);
+        }
+        for client in &mut clients {
+            let answer = client.answer::<ProduceRequest>(PRODUCE)?;
+            let codes: Vec<_> = answer.topics.iter().flat_map(|topic| &topic.partitions).collect();
+            ensure!(codes.iter().all(|it| it.error_code == ErrorCode::MessageTooLarge), "{codes:?}");
+        }
+        neighbour.was_served()?;
+        broker.stop()
+    });
+}
+
+fn request(codec: Compression, bytes: &[u8]) -> ProduceRequest {
+    produce(TOPIC, &[0], bomb(codec, bytes))
+}
+
+fn bomb(codec: Compression, bytes: &[u8]) -> Bytes {
     let records = RecordSet {
-        bytes: Bytes::copy_from_slice(bomb),
+        bytes: Bytes::copy_from_slice(bytes),
         compression: codec,
         count: 1,
         base_timestamp: 0,
         max_timestamp: 0,
     };
-    produce(TOPIC, &[0], assemble(&records, Producer::NONE).freeze())
+    assemble(&records, Producer::NONE).freeze()
 }
 
 /// The same part over and over, as far as a batch may be long.
