@@ -45,6 +45,11 @@ impl Epochs {
         self.0.last().map(|(epoch, _)| *epoch)
     }
 
+    /// Where the latest one begins.
+    pub fn latest_start(&self) -> Option<i64> {
+        self.0.last().map(|(_, start)| *start)
+    }
+
     pub fn at(&self, offset: i64) -> Option<i32> {
         let after = self.0.partition_point(|(_, start)| *start <= offset);
         Some(self.0.get(after.checked_sub(1)?)?.0)

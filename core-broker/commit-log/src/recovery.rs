@@ -15,6 +15,7 @@ use crate::{
     snapshot,
 };
 
+pub(crate) mod lost;
 mod quarantine;
 
 /// What opening a log found. What a leader must know of producers it reads from
@@ -28,12 +29,11 @@ pub struct Recovered {
     pub clean_shutdown: bool,
     /// Cut off the end: a write that a crash tore. Nothing that was synced is among them.
     pub truncated_bytes: u64,
-    /// More than a torn end: whole batches behind bytes that are none.
+    /// More than a torn end: whole batches behind bytes that are none, or less than was there for certain.
     pub corruption: Option<Corruption>,
 }
 
-/// A damaged place with whole batches behind it. They are set aside, not served: offsets between would be
-/// missing.
+/// A damaged place. Whole batches behind it are set aside, not served: offsets between would be missing.
 ///
 /// Bit rot looks like this, and so does a power cut that let a later unsynced write reach the disk before an
 /// earlier one. Both make an unclean replica; only the first loses what was acknowledged.
@@ -42,8 +42,10 @@ pub struct Corruption {
     /// The damaged `.log` file.
     pub file: String,
     pub position: u64,
-    /// The first offset that is not served any more: the log ends here.
+    /// The first offset that is not served any more.
     pub offset: i64,
+    /// The log goes on here: behind all that it is known to have held.
+    pub until: i64,
     pub reason: String,
     /// The files that hold what was set aside.
     pub set_aside: Vec<String>,
@@ -95,12 +97,23 @@ pub(crate) fn restore<D: Disk>(
     let names = disk.list(dir).map_err(doing("listing", dir))?;
     let mut bases: Vec<i64> = names.iter().filter_map(|name| base_of_log(name)).collect();
     bases.sort_unstable();
+    let proven_end = lost::proven_end(disk, dir, &names, !bases.is_empty())?;
     remove_leftovers(disk, dir, &names, &bases)?;
 
-    let mut restored = match bases.split_last() {
-        None => begin(disk, dir, is_new)?,
-        Some((&last, earlier)) => restore_segments(disk, dir, config, vouched_end, earlier, last)?,
+    let mut restored = match bases.is_empty() {
+        true => begin(disk, dir, is_new, proven_end)?,
+        false => restore_segments(disk, dir, config, vouched_end, proven_end, &bases)?,
     };
+    if let Some(corruption) = restored.corruption.clone()
+        && corruption.until > restored.log_end
+    {
+        lost::go_on_at(disk, dir, restored, corruption.until)?;
+        let names = disk.list(dir).map_err(doing("listing", dir))?;
+        let mut bases: Vec<i64> = names.iter().filter_map(|name| base_of_log(name)).collect();
+        bases.sort_unstable();
+        restored = restore_segments(disk, dir, config, None, 0, &bases)?;
+        restored.corruption = Some(corruption);
+    }
     if !restored.marked {
         clean_shutdown::remove(disk, dir)?;
     }
@@ -132,9 +145,10 @@ fn restore_segments<D: Disk>(
     dir: &Path,
     config: &LogConfig,
     vouched_end: Option<i64>,
-    earlier: &[i64],
-    last: i64,
+    proven_end: i64,
+    bases: &[i64],
 ) -> Result<Restored<D::File>, LogError> {
+    let Some((&last, earlier)) = bases.split_last() else { return begin(disk, dir, false, proven_end) };
     let first = earlier.first().copied().unwrap_or(last);
     let checkpoint = Epochs::load(disk, dir)?.map(|mut epochs| {
         epochs.cut_before(first); // retention may have moved the log's start since
@@ -144,6 +158,7 @@ fn restore_segments<D: Disk>(
         disk,
         dir,
         config,
+        proven_end,
         indexes_trusted: vouched_end.is_some(),
         checkpoint_known: checkpoint.is_some(),
         epochs: checkpoint.unwrap_or_default(),
@@ -185,18 +200,27 @@ fn restore_segments<D: Disk>(
 }
 
 /// A log without a segment gets an empty one.
-fn begin<D: Disk>(disk: &D, dir: &Path, is_new: bool) -> Result<Restored<D::File>, LogError> {
+fn begin<D: Disk>(disk: &D, dir: &Path, is_new: bool, end: i64) -> Result<Restored<D::File>, LogError> {
+    let corruption = (end > 0).then(|| Corruption {
+        file: log_name(0),
+        position: 0,
+        offset: 0,
+        until: end,
+        reason: format!("all segments are gone; the log had reached offset {end}"),
+        set_aside: Vec::new(),
+        set_aside_bytes: 0,
+    });
     Ok(Restored {
         sealed: Vec::new(),
-        active: begin_segment(disk, dir, 0)?,
+        active: begin_segment(disk, dir, end)?,
         epochs: Epochs::default(),
-        log_start: 0,
-        log_end: 0,
+        log_start: end,
+        log_end: end,
         cleaner: Checkpoint::default(),
         clean_shutdown: is_new,
         marked: false,
         truncated_bytes: 0,
-        corruption: None,
+        corruption,
     })
 }
 
@@ -242,6 +266,8 @@ struct Restoring<'a, D> {
     disk: &'a D,
     dir: &'a Path,
     config: &'a LogConfig,
+    /// See [`lost::proven_end`].
+    proven_end: i64,
     indexes_trusted: bool,
     checkpoint_known: bool,
     epochs: Epochs,
@@ -254,7 +280,7 @@ impl<D: Disk> Restoring<'_, D> {
         let Restoring { disk, dir, .. } = *self;
         if self.checkpoint_known {
             if self.indexes_trusted {
-                if let Some(sealed) = Sealed::open(disk, dir, base, next)? {
+                if let Some(sealed) = Sealed::open(disk, dir, base, next, self.cleaner.gaps_before)? {
                     return Ok(Earlier::Whole(sealed));
                 }
             } else if let Some(active) = self.load(base, next)?
@@ -313,9 +339,15 @@ impl<D: Disk> Restoring<'_, D> {
         later: &[i64],
     ) -> Result<Restored<D::File>, LogError> {
         let Restoring { disk, dir, .. } = self;
-        clean_shutdown::remove(disk, dir)?; // it vouched for what is about to be cut
         let Examined { active, chain, file_bytes, bad } = examined;
         let end = chain.next_offset;
+        let mut until = self.proven_end.max(end);
+        if let Some(&last) = later.last() {
+            until = until.max(self.examine(last)?.chain.next_offset);
+        }
+        if until == end {
+            clean_shutdown::remove(disk, dir)?; // it vouched for what is about to be cut
+        }
         let path = dir.join(log_name(active.base));
         let file = Arc::clone(&active.file);
         let bad_bytes = file_bytes.saturating_sub(active.bytes);
@@ -323,13 +355,15 @@ impl<D: Disk> Restoring<'_, D> {
             && quarantine::holds_a_batch(&*file, active.bytes, file_bytes, end)
                 .map_err(doing("reading", &path))?;
         let mut corruption = None;
-        if behind || !later.is_empty() {
+        if behind || until > end {
             let (set_aside, set_aside_bytes) = quarantine::set_aside(disk, dir, &active, file_bytes, later)?;
             corruption = Some(Corruption {
                 file: log_name(active.base),
                 position: active.bytes,
                 offset: end,
-                reason: bad.unwrap_or_else(|| "the segment ends before the next one begins".to_owned()),
+                until,
+                reason: bad
+                    .unwrap_or_else(|| format!("it ends here, and the log had reached offset {until}")),
                 set_aside,
                 set_aside_bytes,
             });

@@ -227,12 +227,14 @@ impl<F: DiskFile> Active<F> {
 }
 
 impl<F: DiskFile> Sealed<F> {
-    /// As a clean shutdown left it. `None` if an index is missing.
+    /// As a clean shutdown left it. `None` if an index is missing, or does not lead to offset `end` at the end of
+    /// the file.
     pub fn open<D: Disk<File = F>>(
         disk: &D,
         dir: &Path,
         base: i64,
         end: i64,
+        gaps_before: i64,
     ) -> Result<Option<Sealed<F>>, LogError> {
         let path = dir.join(log_name(base));
         let file = disk.open(&path).map_err(doing("opening", &path))?;
@@ -242,7 +244,26 @@ impl<F: DiskFile> Sealed<F> {
         let max_timestamp = last.map(|entry| entry.timestamp);
         let first_timestamp = first_timestamp(&file, bytes).map_err(doing("reading", &path))?;
         let file = Arc::new(file);
-        Ok(Some(Sealed { base, end, bytes, file, first_timestamp, max_timestamp, offsets, times }))
+        let sealed = Sealed { base, end, bytes, file, first_timestamp, max_timestamp, offsets, times };
+        match sealed.reaches_its_end(gaps_before) {
+            Ok(reaches) => Ok(reaches.then_some(sealed)),
+            Err(Halt::Bad { .. }) => Ok(None),
+            Err(Halt::Io(error)) => Err(doing("reading", &path)(error)),
+        }
+    }
+
+    /// By the headers behind the last index entry: the rest is not read.
+    fn reaches_its_end(&self, gaps_before: i64) -> Result<bool, Halt> {
+        let from = self.offsets.last().map_err(Halt::Io)?.map_or(0, |entry| u64::from(entry.position));
+        let mut scan = Scan::new(&*self.file, from, self.bytes, LOOKUP_WINDOW);
+        let mut chain = Chain::from(self.base, gaps_before);
+        while let Some(found) = scan.next()? {
+            if found.position == from && from > 0 {
+                chain = Chain::from(found.header.base_offset, gaps_before);
+            }
+            accept(self.base, &mut chain, &found)?;
+        }
+        Ok(chain.reaches(self.end))
     }
 }
 

@@ -16,8 +16,9 @@ use crate::{
     compaction::{self, Checkpoint},
     disk::{Disk, DiskFile},
     error::{LogError, doing},
+    recovery::lost,
     scan::{Chain, Found, Halt, Scan, WHOLE_SEGMENT_WINDOW},
-    segment::{accept, base_of_log},
+    segment::{accept, base_of_log, log_name},
 };
 use indexes::Indexes;
 
@@ -48,9 +49,12 @@ pub struct CheckedFile {
 pub struct Verify<D: Disk> {
     disk: D,
     dir: PathBuf,
+    no_segment: Option<CheckedFile>,
     small_files: std::vec::IntoIter<String>,
     segments: std::vec::IntoIter<Segment>,
     gaps_before: i64,
+    /// What stands beside the segments proves that the last one reached to here.
+    proven_end: i64,
 }
 
 struct Segment {
@@ -78,6 +82,8 @@ pub fn verify<D: Disk>(disk: D, dir: &Path) -> Result<Verify<D>, LogError> {
         Some((last, ..)) => Checkpoint::load(&disk, dir, *last)?.gaps_before,
         None => 0,
     };
+    let proven_end = lost::proven_end(&disk, dir, &names, !files.is_empty())?;
+    let no_segment = (files.is_empty() && proven_end > 0).then(|| all_gone(proven_end));
     // The last segment's indexes are in memory until the log is closed.
     let closed = clean_shutdown::is_there(&disk, dir)?;
     let ends: Vec<Option<i64>> = files.iter().skip(1).map(|(base, ..)| Some(*base)).chain([None]).collect();
@@ -88,7 +94,14 @@ pub fn verify<D: Disk>(disk: D, dir: &Path) -> Result<Verify<D>, LogError> {
     let segments = segments.collect::<Vec<_>>().into_iter();
     let small_files: Vec<String> = names.into_iter().filter(|name| small::is_one(name)).collect();
     let small_files = small_files.into_iter();
-    Ok(Verify { disk, dir: dir.to_owned(), small_files, segments, gaps_before })
+    Ok(Verify { disk, dir: dir.to_owned(), no_segment, small_files, segments, gaps_before, proven_end })
+}
+
+fn all_gone(proven_end: i64) -> CheckedFile {
+    let file = log_name(0);
+    let reason = format!("all segments are gone; the log had reached offset {proven_end}");
+    let findings = vec![Finding { file: file.clone(), position: 0, offset: 0, reason }];
+    CheckedFile { file, bytes: 0, batches: 0, findings }
 }
 
 impl<D: Disk> Verify<D> {
@@ -103,7 +116,8 @@ impl<D: Disk> Verify<D> {
         let file = self.disk.open(&self.dir.join(&segment.file))?;
         let bytes = file.len()?;
         let seen = CheckedFile { file: segment.file.clone(), bytes, batches: 0, findings: Vec::new() };
-        let mut walk = Walk { seen, segment, chain: Chain::from(segment.base, self.gaps_before) };
+        let chain = Chain::from(segment.base, self.gaps_before);
+        let mut walk = Walk { seen, segment, chain, proven_end: self.proven_end };
         let mut indexes = None;
         if segment.indexed {
             indexes = Indexes::load(&self.disk, &self.dir, segment.base, bytes, &mut walk.seen.findings)?;
@@ -121,6 +135,9 @@ impl<D: Disk> Iterator for Verify<D> {
     type Item = CheckedFile;
 
     fn next(&mut self) -> Option<CheckedFile> {
+        if let Some(gone) = self.no_segment.take() {
+            return Some(gone);
+        }
         loop {
             let (file, offset, checked) = match self.small_files.next() {
                 Some(file) => {
@@ -152,6 +169,7 @@ struct Walk<'a> {
     seen: CheckedFile,
     segment: &'a Segment,
     chain: Chain,
+    proven_end: i64,
 }
 
 impl Walk<'_> {
@@ -200,11 +218,18 @@ impl Walk<'_> {
     }
 
     fn ends_at(&mut self, bytes: u64) {
-        if let Some(end) = self.segment.end
-            && !self.chain.reaches(end)
-        {
-            let reason = format!("it ends at offset {}, the next begins at {end}", self.chain.next_offset);
-            self.tell(bytes, reason);
+        let ends_at = self.chain.next_offset;
+        match self.segment.end {
+            Some(end) if !self.chain.reaches(end) => {
+                self.tell(bytes, format!("it ends at offset {ends_at}, the next begins at {end}"));
+            }
+            None if ends_at < self.proven_end => {
+                self.tell(
+                    bytes,
+                    format!("it ends at offset {ends_at}, the log had reached {}", self.proven_end),
+                );
+            }
+            _ => {}
         }
     }
 

@@ -272,8 +272,8 @@ fn a_batch_lost_where_nothing_was_compacted_is_still_found() {
         disk.remove(&path.with_extension(name)).unwrap();
     }
     let (log, recovered) = open(&disk.crash(0));
-    assert_eq!((recovered.log_end, recovered.corruption.unwrap().offset), (3, 3));
-    assert_eq!(layout(&log), "a2@1 | b1@2");
+    assert_eq!((recovered.log_end, recovered.corruption.unwrap().offset), (6, 3));
+    assert_eq!(layout(&log), "a2@1 | b1@2 | ");
 }
 
 #[test]

@@ -38,6 +38,7 @@ fn a_batch_behind_a_damaged_one_is_set_aside_and_told() {
         file: THIRD.to_owned(),
         position: size as u64,
         offset: 9,
+        until: 9,
         reason: "the checksum does not hold".to_owned(),
         set_aside: vec![aside.clone()],
         set_aside_bytes: 3 * size as u64,
@@ -57,21 +58,109 @@ fn segments_behind_a_damaged_one_are_set_aside() {
     let no_batch = |disk: &MemDisk| change(disk, FIRST, |bytes| bytes[3 * size..].fill(7));
     let gone = |disk: &MemDisk| disk.remove(&dir().join(SECOND)).unwrap();
     let table: [Damage; 3] = [
-        // what happened, how, log end, files set aside
+        // what happened, how, first lost offset, files set aside
         ("the end of a segment is cut off", &cut, 6, 2),
         ("the end of a segment is no batch", &no_batch, 3, 3),
         ("a segment is gone", &gone, 4, 1),
     ];
-    for (what, damage, log_end, set_aside) in table {
+    for (what, damage, lost_from, set_aside) in table {
         let (disk, batches) = twelve_batches();
         damage(&disk);
         let (log, recovered) = open(&disk);
-        assert_eq!(recovered.log_end, log_end, "{what}");
-        assert_eq!(recovered.corruption.unwrap().set_aside.len(), set_aside, "{what}");
-        assert_eq!(read_all(&log.reader(), 0, 1), batches[..log_end as usize].concat(), "{what}");
+        let lost = recovered.corruption.unwrap();
+        assert_eq!((lost.offset, lost.until, recovered.log_end), (lost_from, 12, 12), "{what}");
+        assert_eq!(lost.set_aside.len(), set_aside, "{what}");
+        assert_eq!(read_all(&log.reader(), 0, 1), batches[..lost_from as usize].concat(), "{what}");
         drop(log);
         let (_, again) = open(&disk.crash(0));
-        assert_eq!((again.log_end, again.corruption), (log_end, None), "{what}: told once");
+        assert_eq!((again.log_end, again.corruption), (12, None), "{what}: told once");
+    }
+}
+
+/// The same, closed, and with a snapshot where the last segment begins.
+fn twelve_batches_closed() -> (MemDisk, Vec<Vec<u8>>) {
+    let (disk, batches) = twelve_batches();
+    let (mut log, _) = open(&disk);
+    log.write_snapshot(8, b"eight").unwrap();
+    log.close().unwrap();
+    (disk, batches)
+}
+
+fn remove(disk: &MemDisk, ends: &[&str]) {
+    for name in disk.list(dir()).unwrap() {
+        if ends.iter().any(|end| name.ends_with(end)) {
+            disk.remove(&dir().join(name)).unwrap();
+        }
+    }
+    disk.sync_dir(dir()).unwrap();
+}
+
+type Loss<'a> = (&'a str, &'a dyn Fn(&MemDisk), i64, i64);
+
+/// What happened to a closed log, how, the first offset lost, and the one where it goes on.
+const LOSSES: &[Loss] = &[
+    ("all segments are gone", &|disk| remove(disk, &[".log"]), 0, 12),
+    ("and their indexes", &|disk| remove(disk, &[".log", "index"]), 0, 12),
+    ("and the mark", &|disk| remove(disk, &[".log", "index", "clean-shutdown"]), 0, 8),
+    ("and the snapshot", &|disk| remove(disk, &[".log", "clean-shutdown", ".producers"]), 0, 8),
+    (
+        "only the epochs are left",
+        &|disk| remove(disk, &[".log", "index", "clean-shutdown", ".producers"]),
+        0,
+        1,
+    ),
+    ("the last segment is gone", &|disk| remove(disk, &[THIRD]), 8, 12),
+    ("the last segment is empty", &|disk| change(disk, THIRD, Vec::clear), 8, 12),
+    ("the last segment is cut short", &|disk| change(disk, THIRD, |bytes| bytes.truncate(300)), 9, 12),
+    ("a middle segment is gone", &|disk| remove(disk, &[SECOND]), 4, 12),
+    ("a middle segment is cut short", &|disk| change(disk, SECOND, |bytes| bytes.truncate(300)), 5, 12),
+    ("the last two are gone, and the mark", &|disk| remove(disk, &[SECOND, THIRD, "clean-shutdown"]), 4, 8),
+];
+
+#[test]
+fn what_is_gone_from_a_closed_log_is_told_and_its_offsets_are_not_given_out_again() {
+    for (what, damage, from, until) in LOSSES {
+        let (disk, batches) = twelve_batches_closed();
+        damage(&disk);
+        let told = verify(disk.clone(), dir()).unwrap().any(|checked| !checked.findings.is_empty());
+        assert!(told, "{what}");
+        let (mut log, recovered) = open(&disk);
+        let lost = recovered.corruption.unwrap_or_else(|| panic!("{what}: nothing is told"));
+        assert_eq!((lost.offset, lost.until, recovered.log_end), (*from, *until, *until), "{what}");
+        assert!(!recovered.clean_shutdown, "{what}");
+
+        let later = batch(*until, 0, 0, 1, 10);
+        log.append(&later).unwrap();
+        log.close().unwrap();
+        let told: Vec<_> = verify(disk.clone(), dir()).unwrap().flat_map(|it| it.findings).collect();
+        assert_eq!(told, [], "{what}");
+        let (log, again) = open(&disk);
+        assert_eq!((again.corruption, again.clean_shutdown), (None, true), "{what}: told once");
+        let left = [&batches[..*from as usize], &[later]].concat().concat();
+        assert_eq!(read_all(&log.reader(), log.log_start(), 1), left, "{what}");
+    }
+}
+
+#[test]
+fn a_power_cut_while_a_loss_is_mended_does_not_give_offsets_out_again() {
+    for (what, damage, from, _) in LOSSES.iter().filter(|(.., until)| *until == 12) {
+        let (damaged, batches) = twelve_batches_closed();
+        damage(&damaged);
+        for at in 1.. {
+            let disk = damaged.crash(0);
+            disk.cut_power_at(at);
+            let done = Log::open(disk.clone(), dir(), small()).is_ok();
+            for seed in 0..10 {
+                let (log, recovered) = open(&disk.crash(seed));
+                let what = format!("{what}, power cut at {at}, seed {seed}");
+                assert_eq!(recovered.log_end, 12, "{what}");
+                let left = batches[..*from as usize].concat();
+                assert!(read_all(&log.reader(), log.log_start(), 1) == left, "{what}");
+            }
+            if done {
+                break;
+            }
+        }
     }
 }
 
@@ -208,6 +297,10 @@ fn use_every_answer(log: &Log<MemDisk>, good: &[u8], clean: bool, what: &str) {
             Err(ReadError::Corrupt { .. }) => break,
             Err(error) => panic!("{what}: {error}"),
         };
+        // Nothing is left up to the end.
+        if piece.is_empty() {
+            break;
+        }
         let header = kafka_wire::record_batch::BatchHeader::peek(&piece).unwrap();
         // After a clean shutdown checksums are left to the consumer, as in Kafka.
         let epoch_aside = |bytes: &[u8]| [&bytes[..12], &bytes[16..]].concat();

@@ -62,7 +62,7 @@ fn a_damaged_one_is_passed_over() {
 }
 
 #[test]
-fn one_above_the_logs_end_is_dropped() {
+fn one_above_a_cut_is_dropped_and_one_above_the_logs_end_tells_of_a_loss() {
     let disk = MemDisk::new();
     let mut log = filled(&disk);
     log.write_snapshot(3, b"three").unwrap();
@@ -81,8 +81,9 @@ fn one_above_the_logs_end_is_dropped() {
     let path = dir().join("00000000000000000009.log");
     disk.overwrite(&path, vec![0; 100]);
     let (log, recovered) = open(&disk);
-    assert_eq!((recovered.log_end, latest(&log)), (9, Some((8, b"eight".to_vec()))));
-    assert_eq!(files(&disk.crash(0)), ["00000000000000000008.producers"]);
+    let lost = recovered.corruption.unwrap();
+    assert_eq!((lost.offset, lost.until, recovered.log_end), (9, 10, 10));
+    assert_eq!(latest(&log), Some((10, b"ten".to_vec())), "what it knows of producers is still so");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use broker_logic::{
     cluster::{ClusterImage, Command, Limits, PlanError, Record},
     ids::TopicId,
 };
+use bytes::Bytes;
 use commit_log::{Log, LogConfig, RealDisk};
 use kafka_wire::record_batch::{self, Compression, Producer, RecordsEncoder};
 use tokio::{
@@ -164,11 +165,21 @@ fn load(folder: &Path, limits: Limits) -> anyhow::Result<Metadata> {
     }
     let reader = log.reader();
     let (mut image, mut removed) = (ClusterImage::new(), BTreeSet::new());
-    let mut offset = recovered.log_start;
+    // From the first offset on and without a gap: a hole that an earlier start has found stays one.
+    let mut offset = 0;
     while offset < recovered.log_end {
-        let bytes = reader.read(offset, recovered.log_end, METADATA_READ_BYTES, true)?;
+        let bytes = match offset < recovered.log_start {
+            true => Bytes::new(),
+            false => reader.read(offset, recovered.log_end, METADATA_READ_BYTES, true)?,
+        };
+        if bytes.is_empty() {
+            bail!("the records from offset {offset} on are missing: restore the folder from a copy");
+        }
         for batch in record_batch::batches(&bytes) {
             let (header, range) = batch?;
+            if header.base_offset > offset {
+                bail!("the records from offset {offset} on are missing: restore the folder from a copy");
+            }
             for record in record_batch::decode_records(bytes.slice(range), METADATA_READ_BYTES)? {
                 let value = record.value.context("a metadata record without a value")?;
                 let record = Record::decode(value)?;

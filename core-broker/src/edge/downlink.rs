@@ -85,6 +85,11 @@ async fn deliver_partition(
                 return;
             }
         };
+        // Compaction or damage has taken all up to there.
+        if batches.is_empty() {
+            offset = high_watermark;
+            continue;
+        }
         partition.traffic.sent(batches.len());
         let records = records_in(&batches);
         let Some(next) = next_offset(&batches) else { return };

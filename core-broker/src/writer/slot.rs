@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use broker_logic::{cluster::TopicSettings, replica::Acks};
-use commit_log::{LogError, LogReader, RealDisk, Recovered};
+use commit_log::{Corruption, LogError, LogReader, RealDisk, Recovered};
 use kafka_wire::record_batch::BatchHeader;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, warn};
@@ -183,7 +183,11 @@ pub fn log_recovery(hosted: &HostedLog, recovered: &Recovered) {
         warn!(%partition, bytes = recovered.truncated_bytes, "cut an unfinished write off the end of the log");
     }
     if let Some(corruption) = &recovered.corruption {
-        error!(%partition, ?corruption, "the log is damaged");
+        let Corruption { file, position, offset, until, reason, set_aside, .. } = corruption;
+        error!(
+            %partition, file, position, offset, until, reason, ?set_aside,
+            "the log is damaged: what it held from offset on is not served, and it goes on at until"
+        );
     }
 }
 
