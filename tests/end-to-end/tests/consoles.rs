@@ -56,6 +56,24 @@ fn a_group_that_is_left_early_goes_on_at_the_next_record() {
 }
 
 #[test]
+fn a_name_that_no_topic_can_have_is_refused_and_no_broker_is_asked() {
+    scene(|scene| {
+        // librdkafka takes the second for an expression.
+        for name in ["bad name", "^letters"] {
+            let refused = command::run(tool(scene, "consume").args(["--topic", name]), b"")?;
+            let complaint = String::from_utf8(refused.stderr)?;
+            ensure!(
+                complaint.contains(&format!("InvalidTopicException: Invalid topics: [{name}]")),
+                "{complaint}"
+            );
+            // As Kafka's tool, which ends so whatever it has met.
+            ensure!(refused.status.code() == Some(0), "{}", refused.status);
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn bytes_that_are_no_text_and_long_lines_arrive_and_what_is_too_long_is_said() {
     const LONG: usize = 900_000;
     const TOO_LONG: usize = 3_000_000;

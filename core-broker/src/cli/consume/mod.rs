@@ -10,6 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use broker_logic::cluster::validate_topic_name;
+
 use super::{
     Tool, client_properties,
     failure::{Exception, Failure},
@@ -102,6 +104,12 @@ fn consume(plan: &Plan, interrupt: &Interrupt) -> Result<(), Failure> {
         log("WARN", format_args!("{name} is no property that this consumer knows: it has no effect"), CLASS);
     }
     let consumer = Consumer::new(&client, plan.formatter.prints_headers())?;
+    if let Some(name) = plan.source.topic().filter(|name| validate_topic_name(name).is_err()) {
+        // librdkafka would ask for it again and again, and take a name that begins with ^ for an expression.
+        give_up(&format!("org.apache.kafka.common.errors.InvalidTopicException: Invalid topics: [{name}]"));
+        remark("Processed a total of 0 messages");
+        return Ok(());
+    }
     reach(&consumer, plan, interrupt)?;
     match &plan.source {
         Source::Topic(topic) => consumer.subscribe(topic)?,
