@@ -212,14 +212,24 @@ impl Consumer {
             Some(Ok(message)) => {
                 let taken = take(&self.received(&message));
                 if self.commits {
-                    // A partition that was taken away meanwhile is another member's to commit.
-                    let _ = self.inner.store_offset_from_message(&message);
+                    self.store(&message)?;
                 }
                 Ok(Some(taken))
             }
             // It was said when it was noticed.
             Some(Err(error)) if goes_away(&error) => Ok(None),
             Some(Err(error)) => Err(exception(&error)),
+        }
+    }
+
+    /// To be committed as read.
+    fn store(&self, message: &BorrowedMessage) -> Result<(), Exception> {
+        match self.inner.store_offset_from_message(message) {
+            // A partition that was taken away meanwhile is another member's to commit.
+            Err(KafkaError::StoreOffset(RDKafkaErrorCode::State | RDKafkaErrorCode::UnknownPartition)) => {
+                Ok(())
+            }
+            stored => stored.map_err(|error| exception(&error)),
         }
     }
 
