@@ -519,6 +519,35 @@ mod tests {
     }
 
     #[test]
+    fn no_two_listeners_have_one_address_and_port() {
+        let listener =
+            |name: &str, address: &str| format!("[[listener]]\nname = \"{name}\"\naddress = \"{address}\"\n");
+        let two = |one: &str, other: &str| listener("A", one) + &listener("B", other);
+        let admin = |address: &str| format!("[admin]\naddress = \"{address}\"\n");
+        for (text, expected) in [
+            (
+                two("127.0.0.1:9092", "127.0.0.1:9092"),
+                "listener.1.address is 127.0.0.1:9092, but listener.0.address has 127.0.0.1:9092: give one another port",
+            ),
+            (
+                two("localhost:9092", "[::1]:9092"),
+                "listener.1.address is [::1]:9092, but listener.0.address has [::1]:9092: give one another port",
+            ),
+            (
+                listener("A", "127.0.0.1:9644") + &admin("0.0.0.0:9644"),
+                "admin.address is 0.0.0.0:9644, but listener.0.address has 127.0.0.1:9644: give one another port",
+            ),
+            (two("127.0.0.1:9092", "127.0.0.2:9092"), "fine"),
+            (two("127.0.0.1:9092", "[::1]:9092"), "fine"),
+            (two("127.0.0.1:0", "127.0.0.1:0"), "fine"),
+            (listener("A", "127.0.0.1:9092") + &admin("off"), "fine"),
+            ("[edge]\nquic = \"127.0.0.1:9644\"\n".to_owned(), "fine"),
+        ] {
+            assert_eq!(told(&text), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn an_address_to_listen_on_is_ip_and_port() {
         for (text, expected) in [
             ("[edge]\nquic = \"localhost:4433\"", "\"localhost:4433\" is not IP:PORT"),

@@ -112,7 +112,9 @@ impl Connection {
 
 fn connect(address: &str) -> Result<TcpStream> {
     let mut last = None;
-    for resolved in address.to_socket_addrs().with_context(|| format!("{address} is not HOST:PORT"))? {
+    for resolved in
+        address.to_socket_addrs().with_context(|| format!("no address is found for the host of {address}"))?
+    {
         match TcpStream::connect_timeout(&resolved, CONNECT) {
             Ok(socket) => {
                 socket.set_read_timeout(Some(ANSWER))?;

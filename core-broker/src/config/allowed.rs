@@ -1,10 +1,10 @@
 //! Which values make sense. A mistake is told at the start, with its key and what is allowed, and not by a
 //! panic or a refusal on the first busy day.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::{net::SocketAddr, ops::RangeInclusive, time::Duration};
 
 use broker_logic::cluster::Limits;
-use service::{ByteSize, Mistakes, Period};
+use service::{ByteSize, Mistakes, OptionalAddress, Period};
 use uplink_wire::MAX_FRAME_BYTES;
 
 use super::{Broker, ByteRates, Config, Edge, Groups, Listener, Quotas, Upkeep};
@@ -41,6 +41,7 @@ pub fn check(config: &Config, mistakes: &mut Mistakes) {
     check_groups(&config.groups, mistakes);
     mistakes.within("groups.offsets_partitions", config.groups.offsets_partitions, 1..=partitions);
     check_listeners(&config.listener, mistakes);
+    check_tcp_ports(config, mistakes);
     mistakes.within("admin.max_group_lags", config.admin.max_group_lags, 0..=MAX_GROUP_LAGS);
     config.log.check(mistakes);
 }
@@ -91,6 +92,34 @@ fn check_listeners(listeners: &[Listener], mistakes: &mut Mistakes) {
             )
         });
     }
+}
+
+/// The edge listener is none of them: UDP has ports of its own.
+fn check_tcp_ports(config: &Config, mistakes: &mut Mistakes) {
+    let mut taken: Vec<(String, SocketAddr)> = Vec::new();
+    let listeners = config.listener.iter().enumerate();
+    let listeners = listeners.map(|(index, it)| (format!("listener.{index}.address"), it.address.sockets()));
+    let admin = match config.admin.address {
+        OptionalAddress::At(address) => vec![address],
+        OptionalAddress::Off => Vec::new(),
+    };
+    for (key, sockets) in listeners.chain([("admin.address".to_owned(), admin)]) {
+        for socket in &sockets {
+            if let Some((other, at)) = taken.iter().find(|(_, other)| overlap(*other, *socket)) {
+                mistakes
+                    .of_key(&key, format!("{key} is {socket}, but {other} has {at}: give one another port"));
+                break;
+            }
+        }
+        taken.extend(sockets.into_iter().map(|socket| (key.clone(), socket)));
+    }
+}
+
+/// Whether the second to bind would be refused. The system gives each that asks for port 0 a port of its own.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let same_family = one.is_ipv4() == other.is_ipv4();
+    let same_address = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() != 0 && one.port() == other.port() && same_family && same_address
 }
 
 fn check_groups(groups: &Groups, mistakes: &mut Mistakes) {

@@ -12,9 +12,10 @@ pub struct ByteSize(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Period(pub Duration);
 
+// A zero is printed in the last unit that has a name.
 const SIZES: [(&str, u64); 5] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("B", 1), ("", 1)];
 const PERIODS: [(&str, u64); 5] =
-    [("ms", 1), ("min", 60_000), ("s", 1_000), ("h", 3_600_000), ("d", 86_400_000)];
+    [("ms", 1), ("min", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("s", 1_000)];
 
 fn parse(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     units.iter().find_map(|(unit, factor)| {
@@ -43,7 +44,7 @@ impl FromStr for Period {
     fn from_str(text: &str) -> Result<Self, String> {
         parse(text, &PERIODS)
             .map(|ms| Period(Duration::from_millis(ms)))
-            .ok_or_else(|| format!("\"{text}\" is not a time such as \"250ms\", \"10s\" or \"2h\""))
+            .ok_or_else(|| format!("\"{text}\" is not a time such as \"250ms\", \"10s\", \"5min\" or \"2h\""))
     }
 }
 
@@ -91,6 +92,10 @@ mod tests {
             assert_eq!(text.parse(), Ok(Period(Duration::from_millis(ms))));
             assert_eq!(Period(Duration::from_millis(ms)).to_string(), text);
         }
+        for (zero, printed) in [("0s", "0s"), ("0ms", "0s"), ("0d", "0s")] {
+            assert_eq!(zero.parse::<Period>().unwrap().to_string(), printed);
+        }
+        assert_eq!("0KiB".parse::<ByteSize>().unwrap().to_string(), "0B");
         for bad in ["", "x", "-1s", "1.5s", "99999999999999999999B", "18446744073709551615d", "10 parsec"] {
             assert!(bad.parse::<Period>().is_err() && bad.parse::<ByteSize>().is_err(), "{bad}");
         }
