@@ -3,9 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use broker_logic::{
+    cluster::ClusterImage,
     edge_session::{Action, EdgeSession, Input, StoreError, StreamId, block_stored},
     ids::TopicPartition,
-    replica::Acks,
+    replica::{Acks, AppendError},
 };
 use bytes::BytesMut;
 use quinn::{Connection, RecvStream, SendStream, VarInt};
@@ -119,8 +120,7 @@ impl Session {
             Action::Append { stream, block, topic, partition, header, batch } => {
                 let id = TopicPartition::new(topic, partition);
                 let Some(partition) = self.shared.partitions.get(&id) else {
-                    let known = self.shared.image.borrow().topic(&id.topic).is_some();
-                    let error = if known { StoreError::UnknownPartition } else { StoreError::UnknownTopic };
+                    let error = not_open(&self.shared.image(), &id);
                     let input = Input::Stored { stream, block, result: Err(error) };
                     self.reply_later(async move { input });
                     return Ok(());
@@ -167,6 +167,15 @@ impl Session {
         self.tasks.spawn(async move {
             let _ = mailbox.send(reply.await).await;
         });
+    }
+}
+
+fn not_open(image: &ClusterImage, id: &TopicPartition) -> StoreError {
+    match image.topic(&id.topic).map(|topic| topic.partition(id.partition)) {
+        None => StoreError::UnknownTopic,
+        Some(None) => StoreError::UnknownPartition,
+        // It is tried again: the agent keeps what it has, and nobody need come.
+        Some(Some(_)) => StoreError::Append(AppendError::LogFailed),
     }
 }
 
