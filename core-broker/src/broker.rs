@@ -17,7 +17,7 @@ use crate::{
     config::Config,
     controller::{self, Controller, ControllerError, Host, Metadata},
     data_folder, edge,
-    groups::{self, Groups},
+    groups::{self, Coordinators, Groups},
     kafka,
     metrics::Metrics,
     partition::{Partition, Partitions},
@@ -120,6 +120,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         backoff: config.upkeep.cleaner_backoff.0,
         max_bytes_per_second: config.upkeep.cleaner_io_max.0,
     });
+    let coordinators = Coordinators::default();
     let host = Host {
         me,
         logs: config.logs(),
@@ -127,6 +128,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         partitions: partitions.clone(),
         writers: writers.clone(),
         cleaner,
+        coordinators: coordinators.clone(),
     };
     let limits = Limits { default_partitions: config.topics.num_partitions, ..Limits::default() };
     let mut metadata = Metadata::open(&data.join("metadata"), limits.clone())?;
@@ -135,7 +137,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let cluster_id = metadata.image.cluster_id().unwrap_or_default().to_owned();
     let (controller, image) = controller::start(metadata, host).await?;
 
-    let groups = groups::start(&config.groups, partitions.clone(), image.clone(), controller.clone());
+    let groups =
+        groups::start(&config.groups, coordinators, partitions.clone(), image.clone(), controller.clone());
     let producer_ids = ProducerIds::new(me, controller.clone());
     let connections = Arc::new(kafka::Connections::new(&config));
     let shared = Arc::new(Shared {

@@ -18,6 +18,7 @@ use tracing::{error, info};
 use crate::{
     cleaner::Cleaner,
     clock, deleted,
+    groups::Coordinators,
     hosted::{Hosted, OpenPartition},
     partition::{Partition, Partitions, blocking},
     writer::{self, Writers},
@@ -34,6 +35,7 @@ pub struct Host {
     pub partitions: Partitions,
     pub writers: Writers,
     pub cleaner: Cleaner,
+    pub coordinators: Coordinators,
 }
 
 impl Host {
@@ -102,8 +104,9 @@ impl Host {
         }
     }
 
-    /// Whoever waits for the topic is told; its folders go in the background. Whether they are out of the way.
-    pub(super) async fn delete(&self, topic_id: TopicId) -> bool {
+    /// Whoever waits for the topic is told, and groups forget what they committed for it; its folders go in the
+    /// background. Whether they are out of the way.
+    pub(super) async fn delete(&self, topic_id: TopicId, name: &str) -> bool {
         let of_topic = |partition: &Partition| partition.topic_id == topic_id;
         let mut folders = Vec::new();
         for partition in self.partitions.all().into_iter().filter(of_topic) {
@@ -112,6 +115,7 @@ impl Host {
             folders.push(self.folder(&partition.id));
             info!(partition = %partition.id, "deleted");
         }
+        self.coordinators.forget_topic(name).await;
         deleted::set_aside(&self.logs, folders, topic_id)
     }
 

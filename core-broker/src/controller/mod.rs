@@ -208,6 +208,8 @@ impl Loop {
                     let Metadata { image, removed, .. } = &self.metadata;
                     let is_done = self.host.catch_up(image, removed).await;
                     self.remember(is_done);
+                    // Whoever waits for a partition looks again.
+                    self.published.send_modify(|_| {});
                     continue;
                 }
             };
@@ -226,9 +228,10 @@ impl Loop {
         let records = self.metadata.execute(command)?;
         let hosted = self.host(&records).await;
         // The records are durable: they are shown even where the disk would not follow.
-        self.published.send_replace(Arc::new(self.metadata.image.clone()));
-        // After it is shown: whoever waits for a topic and is woken finds that it is gone.
-        let let_go = self.let_go(&records).await;
+        let before = self.published.send_replace(Arc::new(self.metadata.image.clone()));
+        // After it is shown: whoever waits for a topic and is woken finds that it is gone. And before the next
+        // command, which may make another topic of its name.
+        let let_go = self.let_go(&before, &records).await;
         self.remember(hosted && let_go);
         Ok(records)
     }
@@ -261,10 +264,11 @@ impl Loop {
         all_open
     }
 
-    async fn let_go(&self, records: &[Record]) -> bool {
+    async fn let_go(&self, before: &ClusterImage, records: &[Record]) -> bool {
         let mut all = true;
-        for topic_id in records.iter().filter_map(removed_topic) {
-            all &= self.host.delete(topic_id).await;
+        let removed = records.iter().filter_map(removed_topic);
+        for topic in removed.filter_map(|topic_id| before.topic_by_id(topic_id)) {
+            all &= self.host.delete(topic.topic_id, &topic.name).await;
         }
         all
     }

@@ -51,13 +51,29 @@ pub struct Groups {
     partitions: Partitions,
     image: watch::Receiver<Arc<ClusterImage>>,
     controller: Controller,
-    /// One for each partition of the topic. Begun with the first group that is asked for, or at the start
-    /// where the topic exists: sessions end and offsets expire though nobody asks.
-    coordinators: Arc<OnceCell<Vec<mpsc::Sender<Question>>>>,
+    coordinators: Coordinators,
+}
+
+/// One for each partition of the topic. Begun with the first group that is asked for, or at the start where
+/// the topic exists: sessions end and offsets expire though nobody asks. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Coordinators(Arc<OnceCell<Vec<mpsc::Sender<Question>>>>);
+
+impl Coordinators {
+    /// The topic is deleted, and with it what all groups committed for it. What is committed after it returns
+    /// is for another topic of that name.
+    pub async fn forget_topic(&self, name: &str) {
+        // Coordinators that begin later find the topic gone by themselves.
+        for coordinator in self.0.get().into_iter().flatten() {
+            // One that has stopped answers nobody with these offsets any more.
+            let _ = coordinator.send(Question::TopicDeleted(name.into())).await;
+        }
+    }
 }
 
 pub fn start(
     config: &config::Groups,
+    coordinators: Coordinators,
     partitions: Partitions,
     image: watch::Receiver<Arc<ClusterImage>>,
     controller: Controller,
@@ -68,7 +84,7 @@ pub fn start(
         partitions,
         image,
         controller,
-        coordinators: Arc::default(),
+        coordinators,
     };
     if groups.topic_exists() {
         let groups = groups.clone();
@@ -110,19 +126,10 @@ impl Groups {
         Ok(groups)
     }
 
-    /// The topic is deleted, and with it what all groups committed for it.
-    pub async fn forget_topic(&self, name: &str) {
-        // Coordinators that begin later find the topic gone by themselves.
-        for coordinator in self.coordinators.get().into_iter().flatten() {
-            // One that has stopped answers nobody with these offsets any more.
-            let _ = coordinator.send(Question::TopicDeleted(name.into())).await;
-        }
-    }
-
     /// Whoever waits is told to look for another coordinator, and so is whoever comes: clients find it, or
     /// this one, when it is back.
     pub async fn stop(&self) {
-        for coordinator in self.coordinators.get().into_iter().flatten() {
+        for coordinator in self.coordinators.0.get().into_iter().flatten() {
             let _ = coordinator.send(Question::Resign).await;
         }
     }
@@ -139,7 +146,7 @@ impl Groups {
     }
 
     async fn begun(&self) -> Result<&[mpsc::Sender<Question>], GroupsError> {
-        Ok(self.coordinators.get_or_try_init(|| self.begin()).await?)
+        Ok(self.coordinators.0.get_or_try_init(|| self.begin()).await?)
     }
 
     async fn begin(&self) -> Result<Vec<mpsc::Sender<Question>>, GroupsError> {

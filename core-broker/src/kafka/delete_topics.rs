@@ -38,7 +38,7 @@ pub async fn handle(shared: Arc<Shared>, version: i16, request: DeleteTopicsRequ
     for (topic, times) in times {
         let found = find(&shared.image(), &topic, times);
         let result = match found {
-            Ok((name, topic_id)) => delete(&shared, &name, topic_id).await.map(|()| (name, topic_id)),
+            Ok((name, topic_id)) => delete(&shared, topic_id).await.map(|()| (name, topic_id)),
             Err(refusal) => Err(refusal),
         };
         response.responses.push(answer(topic, result));
@@ -70,10 +70,9 @@ fn find(image: &ClusterImage, asked: &Asked, times: usize) -> Result<(String, To
     Ok((topic.name.to_string(), topic.topic_id))
 }
 
-async fn delete(shared: &Shared, name: &str, topic_id: TopicId) -> Result<(), Refusal> {
+async fn delete(shared: &Shared, topic_id: TopicId) -> Result<(), Refusal> {
     let deleted = shared.controller.run(Command::DeleteTopic { topic_id }).await;
     deleted.map_err(|error| (errors::controller(&error), error.to_string()))?;
-    shared.groups.forget_topic(name).await;
     Ok(())
 }
 

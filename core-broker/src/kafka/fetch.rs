@@ -12,7 +12,7 @@ use std::{
 use broker_logic::{
     cluster::ClusterImage,
     fetch_session::{Key, Request, Told, TopicKey, Wanted},
-    ids::{BrokerId, LeaderEpoch, Offset, TopicId, TopicPartition},
+    ids::{BrokerId, LeaderEpoch, Offset, TopicId},
 };
 use commit_log::{RealFile, Slice};
 use kafka_wire::{
@@ -28,7 +28,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use super::errors;
+use super::{errors, meant};
 use crate::{
     broker::Shared,
     clock,
@@ -152,9 +152,7 @@ impl Asked {
             TopicKey::Name(name) => (image.topic(name), ErrorCode::UnknownTopicOrPartition),
         };
         let found = topic.ok_or(unknown).and_then(|topic| {
-            let id = TopicPartition::new(topic.name.clone(), key.partition);
-            let not_open = || errors::not_open(topic, key.partition);
-            let partition = shared.partitions.get(&id).ok_or_else(not_open)?;
+            let partition = meant::partition(shared, topic, key.partition, unknown)?;
             // KIP-110: a client of that age could not decompress what it is given.
             let is_zstd = partition.settings().compression_type == Some(Compression::Zstd);
             let is_readable = version >= ZSTD_FROM || !is_zstd;

@@ -28,6 +28,7 @@ mod list_config_resources;
 mod list_offsets;
 mod list_partition_reassignments;
 mod listener;
+mod meant;
 mod memory;
 mod metadata;
 mod offset_for_leader_epoch;

@@ -18,7 +18,7 @@ use kafka_wire::{
 };
 use tokio::{sync::oneshot, task::coop::consume_budget};
 
-use super::{errors, repeated::repeated};
+use super::{meant, repeated::repeated};
 use crate::{
     broker::Shared,
     clock,
@@ -76,9 +76,18 @@ pub async fn start(
         };
         let unknown =
             if version >= 13 { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
+        // All of them before anything is waited for: the image grows old.
+        let meant: Vec<_> = (topic.partitions.into_iter())
+            .map(|data| {
+                let partition = found.ok_or(unknown);
+                let partition =
+                    partition.and_then(|found| meant::partition(&shared, found, data.index, unknown));
+                (data, partition)
+            })
+            .collect();
         let mut partitions = Vec::new();
         let name: Arc<str> = topic.name.as_str().into();
-        for data in topic.partitions {
+        for (data, partition) in meant {
             // Thousands may be named, and others need the worker.
             consume_budget().await;
             let index = data.index;
@@ -90,18 +99,14 @@ pub async fn start(
                 }
                 continue;
             }
-            let partition = found.and_then(|found| shared.partition(&found.name, index));
             let pending = match (acks, partition) {
                 // What is in them is ours to write: a foreign record there could stop every group.
                 _ if found.is_some_and(|found| is_internal_topic(&found.name)) => {
                     Pending::Ready(ErrorCode::InvalidTopicException, Some("an internal topic".into()))
                 }
                 (None, _) => Pending::Ready(ErrorCode::InvalidRequiredAcks, None),
-                (_, None) => {
-                    let error = found.map_or(unknown, |found| errors::not_open(found, index));
-                    Pending::Ready(error, None)
-                }
-                (Some(acks), Some(partition)) => {
+                (_, Err(error)) => Pending::Ready(error, None),
+                (Some(acks), Ok(partition)) => {
                     submit(&shared, partition, data, version, acks, deadline_ms).await
                 }
             };

@@ -1,7 +1,11 @@
 //! The coordinator of groups in a real broker: what it tells members when it goes, what it finds when it
 //! comes back, and what it makes of a partition of `__consumer_offsets` that is damaged.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
@@ -73,6 +77,30 @@ fn a_topic_that_is_deleted_takes_its_offsets_along() {
         create(&mut client, "gone")?;
         broker.kill_and_start_again()?;
         until_committed(&mut Client::connect(scene.kafka)?, "g", &["kept"])?;
+        broker.stop()
+    });
+}
+
+#[test]
+fn a_topic_that_is_made_again_keeps_what_is_committed_for_it() {
+    scene(|scene| {
+        let mut broker = scene.broker_configured(CONFIG)?;
+        let (mut client, mut other) = (Client::connect(scene.kafka)?, Client::connect(scene.kafka)?);
+        create(&mut client, "t")?;
+        for _ in 0..20 {
+            let delete = DeleteTopicsRequest { topic_names: vec!["t".into()], ..Default::default() };
+            client.ask(delete, 5)?;
+            // Before the one who deletes it has the answer.
+            let until = Instant::now() + Duration::from_secs(20);
+            while create(&mut other, "t").is_err() {
+                ensure!(Instant::now() < until, "the topic does not go");
+            }
+            commit(&mut other, "g", &["t"])?;
+            let deleted = client.answer::<DeleteTopicsRequest>(5)?;
+            ensure!(deleted.responses.iter().all(|topic| topic.error_code.is_ok()), "{deleted:?}");
+            let fetched = client.call(fetch("g"), 7)?;
+            ensure!(fetched.topics.len() == 1, "{fetched:?}");
+        }
         broker.stop()
     });
 }

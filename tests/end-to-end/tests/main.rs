@@ -18,4 +18,5 @@ mod operations;
 mod path;
 mod replay;
 mod signals;
+mod topic_ids;
 mod traps;

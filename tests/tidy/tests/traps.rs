@@ -47,6 +47,7 @@ const TRAPS: &[(u32, &str, &[&str])] = &[
         &[
             "trap_7_topic_ids",
             "trap_7_a_deleted_topic_is_gone_at_once_and_one_of_the_same_name_is_another",
+            "trap_7_what_is_sent_to_an_old_id_never_comes_into_the_topic_that_has_the_name",
             "trap_07_a_topic_that_was_made_again_has_another_id_and_the_old_one_is_unknown",
         ],
     ),
