@@ -26,3 +26,27 @@ pub fn start<W: Future<Output = ()>>(
     };
     Builder::new().name(name.into()).spawn(run).map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{env, future::pending, os::unix::process::ExitStatusExt, process::Command};
+
+    use super::start;
+
+    const SIGABRT: i32 = 6;
+    const IN_CHILD: &str = "A_PANIC_ENDS_THE_PROCESS";
+
+    #[test]
+    fn a_panic_ends_the_process() {
+        if env::var_os(IN_CHILD).is_some() {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            return runtime.block_on(async {
+                start("log-writer", || async { panic!("as it is told to") }).unwrap();
+                pending().await
+            });
+        }
+        let mut child = Command::new(env::current_exe().unwrap());
+        child.args(["--exact", "thread::tests::a_panic_ends_the_process"]).env(IN_CHILD, "1");
+        assert_eq!(child.output().unwrap().status.signal(), Some(SIGABRT));
+    }
+}
