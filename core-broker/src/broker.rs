@@ -18,7 +18,7 @@ use crate::{
     controller::{self, Controller, ControllerError, Host, Metadata},
     data_folder, edge,
     groups::{self, Coordinators, Groups},
-    kafka,
+    kafka, logs_folder,
     metrics::Metrics,
     partition::{Partition, Partitions},
     producer_ids::ProducerIds,
@@ -132,9 +132,12 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     };
     let limits = Limits { default_partitions: config.topics.num_partitions, ..Limits::default() };
     let mut metadata = Metadata::open(&data.join("metadata"), limits.clone())?;
+    let known = metadata.image.topics().map(|topic| topic.partition_count()).sum();
+    logs_folder::check(&data.join("metadata"), &host.logs, metadata.image.cluster_id(), known)?;
     // Registered before its partitions are opened: each registration begins a new leader epoch.
     register(&mut metadata, me, endpoints)?;
     let cluster_id = metadata.image.cluster_id().unwrap_or_default().to_owned();
+    logs_folder::mark(&host.logs, &cluster_id)?;
     let (controller, image) = controller::start(metadata, host).await?;
 
     let groups =

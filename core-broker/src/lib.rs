@@ -15,6 +15,7 @@ mod edge;
 mod groups;
 pub mod hosted;
 mod kafka;
+mod logs_folder;
 mod metrics;
 mod partition;
 mod producer_ids;

@@ -137,6 +137,11 @@ impl Host {
 
     async fn open_partition(&self, open: OpenPartition) -> anyhow::Result<()> {
         let (me, id) = (self.me, open.id.clone());
+        // Each start begins a new epoch: the first one is a partition that was created since.
+        if open.leader_epoch.0 > 0 && !open.folder.exists() {
+            let folder = open.folder.display();
+            error!(partition = %id, %folder, "the partition's folder is missing, and its records with it (is a volume not mounted?): it begins empty");
+        }
         let opened = blocking(move || Hosted::open(RealDisk, me, open, clock::now_ms())).await;
         let (hosted, recovered) = opened.with_context(|| format!("cannot open the log of {id}"))?;
         writer::log_recovery(&hosted, &recovered);

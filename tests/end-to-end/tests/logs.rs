@@ -2,7 +2,7 @@
 
 mod client;
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{fs, path::PathBuf, process::Command, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
@@ -281,8 +281,7 @@ fn a_partition_that_cannot_be_opened_is_told_and_keeps_nobody_from_the_others() 
             topic.reconnect(scene.kafka)?;
         }
         let told = broker.log();
-        let told =
-            told.lines().find(|line| line.contains("the partition is not served")).context("silence")?;
+        let told = told.lines().find(|line| line.contains("is not served")).context("silence")?;
         ensure!(told.contains("lost-0") && told.contains("partition.metadata"), "{told}");
         ensure!(lost.fetch(0)?.error_code == ErrorCode::KafkaStorageError);
         ensure!(other.read()?.len() == 1);
@@ -306,6 +305,52 @@ fn a_folder_without_logs_is_no_log_that_is_in_order() {
             ensure!(code == Some(1) && told.contains(said), "{code:?}: {told}");
         }
         Ok(())
+    });
+}
+
+#[test]
+fn what_is_gone_after_a_clean_stop_is_told_and_no_offset_is_given_out_again() {
+    scene(|scene| {
+        let mut broker = scene.broker()?;
+        let mut topic = Topic::create(scene.kafka, "emptied", &[])?;
+        for _ in 0..5 {
+            topic.produce_ok(&batch("k", b"v", now_ms(), Producer::NONE))?;
+        }
+        broker.stop()?;
+        fs::remove_file(logs(scene).join("emptied-0/00000000000000000000.log"))?;
+        let (code, said) = verify(&logs(scene))?;
+        ensure!(code == Some(1) && said.contains("all segments are gone"), "{said}");
+        broker.start_again()?;
+        topic.reconnect(scene.kafka)?;
+        ensure!(broker.log().contains("the log had reached offset 5"), "{}", broker.last_words());
+        ensure!(topic.produce_ok(&batch("k", b"v", now_ms(), Producer::NONE))? == 5);
+        ensure!(topic.fetch(0)?.error_code == ErrorCode::OffsetOutOfRange);
+        broker.stop()
+    });
+}
+
+#[test]
+fn a_broker_refuses_to_start_without_its_metadata_or_its_logs() {
+    scene(|scene| {
+        let mut broker = scene.broker()?;
+        let mut topic = Topic::create(scene.kafka, "kept", &[])?;
+        topic.produce_ok(&batch("k", b"v", now_ms(), Producer::NONE))?;
+        broker.stop()?;
+        for (folder, told) in [("metadata", "there is no metadata"), ("logs", "is missing or empty")] {
+            let (place, aside) = (scene.path("core-broker").join(folder), scene.path(folder));
+            fs::rename(&place, &aside)?;
+            ensure!(broker.start_again().is_err(), "it starts without its {folder}");
+            broker.ended_within(Duration::from_secs(10))?;
+            ensure!(broker.log().contains(told), "{}", broker.last_words());
+            if place.exists() {
+                fs::remove_dir_all(&place)?;
+            }
+            fs::rename(&aside, &place)?;
+        }
+        broker.start_again()?;
+        topic.reconnect(scene.kafka)?;
+        ensure!(topic.read()?.len() == 1);
+        broker.stop()
     });
 }
 
