@@ -4,7 +4,7 @@ use std::{sync::Mutex, time::Duration};
 
 use tokio::{
     net::tcp::WriteHalf,
-    sync::mpsc,
+    sync::{Notify, mpsc},
     time::{Instant, sleep_until},
 };
 
@@ -15,6 +15,7 @@ use crate::broker::Shared;
 #[derive(Debug)]
 pub struct Flow {
     state: Mutex<State>,
+    ended: Notify,
 }
 
 #[derive(Debug)]
@@ -29,7 +30,8 @@ struct State {
 impl Flow {
     pub fn new() -> Self {
         let now = Instant::now();
-        Self { state: Mutex::new(State { in_flight: 0, active_at: now, muted_until: now }) }
+        let state = State { in_flight: 0, active_at: now, muted_until: now };
+        Self { state: Mutex::new(state), ended: Notify::new() }
     }
 
     /// A request was read and will be answered.
@@ -49,6 +51,18 @@ impl Flow {
         state.in_flight -= 1;
         state.active_at = Instant::now();
         state.muted_until = state.muted_until.max(state.active_at + throttle);
+        self.ended.notify_waiters();
+    }
+
+    /// Until every request that was read is answered.
+    pub async fn answered(&self) {
+        loop {
+            let ended = self.ended.notified();
+            if self.in_flight() == 0 {
+                return;
+            }
+            ended.await;
+        }
     }
 
     /// Until the client has waited as long as it was told to.

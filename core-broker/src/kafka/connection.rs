@@ -125,7 +125,7 @@ async fn read(
                 // Not begun, so not accepted: the client asks another broker, or this one when it is back.
                 () = shared.connections.stopping() => return Ok(End::NoMoreRead),
             }
-            let answer = dispatch::start(shared, client, frame).await?;
+            let answer = dispatch::start(shared, client, flow, frame).await?;
             flow.begin();
             if answers.send(answer).await.is_err() {
                 return Ok(End::NoMoreRead);

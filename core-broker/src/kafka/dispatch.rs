@@ -6,12 +6,14 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use commit_log::{RealFile, Slice};
 use kafka_wire::{
-    ApiKey, Request, RequestError, RequestHeader, Response, decode_header, encode_response_parts,
-    messages::produce::ProduceResponse,
+    ApiKey, Request, RequestError, RequestHeader, Response, Undecoded, decode_header, encode_response_parts,
+    messages::produce::{ProduceRequest, ProduceResponse},
 };
 
 use super::{
-    alter_configs, alter_partition_reassignments, api_versions,
+    alter_configs, alter_partition_reassignments,
+    answers::Flow,
+    api_versions,
     connection::Client,
     create_partitions, create_topics, delete_records, delete_topics, describe_cluster, describe_configs,
     describe_log_dirs, describe_producers, describe_topic_partitions, elect_leaders, fetch, groups,
@@ -20,6 +22,10 @@ use super::{
     send::{self, Piece},
 };
 use crate::broker::Shared;
+
+/// A produce of more partitions is the only request of its connection that is worked on: a partition takes
+/// eight bytes to name, and many times as much until it is answered.
+const FEW_PARTITIONS: usize = 1_000;
 
 /// What a request comes to.
 pub struct Answered {
@@ -32,7 +38,12 @@ pub struct Answered {
 pub type Answer = Pin<Box<dyn Future<Output = anyhow::Result<Answered>> + Send>>;
 
 /// Starts a request. An error closes the connection, as Kafka does with what it cannot read.
-pub async fn start(shared: &Arc<Shared>, client: &Client, frame: Bytes) -> anyhow::Result<Answer> {
+pub async fn start(
+    shared: &Arc<Shared>,
+    client: &Client,
+    flow: &Flow,
+    frame: Bytes,
+) -> anyhow::Result<Answer> {
     let frame_bytes = frame.len();
     let request = match decode_header(frame) {
         Ok(request) => request,
@@ -54,13 +65,21 @@ pub async fn start(shared: &Arc<Shared>, client: &Client, frame: Bytes) -> anyho
 
     if api == ApiKey::Produce {
         timer.begun();
-        let (header, request) = request.decode()?;
+        // Decoded as soon as it is read: the next request may not overtake it.
+        let (mut header, mut produce) = decode_produce(request.clone())?;
+        let mut room = None;
+        if partitions(&produce) > FEW_PARTITIONS {
+            drop(produce);
+            flow.answered().await;
+            room = shared.connections.room_to_decode(frame_bytes).await;
+            (header, produce) = decode_produce(request)?;
+        }
         let RequestHeader { version, correlation_id, client_id, .. } = header;
         let client_id = client_id.unwrap_or_default();
-        let Request::Produce(request) = request else { bail!("a produce was read as something else") };
         let throttle = shared.connections.produced(&client_id, frame_bytes);
-        let produced = produce::start(shared, version, request).await?;
+        let produced = produce::start(shared, version, produce).await?;
         return Ok(Box::pin(async move {
+            let _room = room;
             let response = produced.await?.map(|response| {
                 Response::Produce(ProduceResponse { throttle_time_ms: milliseconds(throttle), ..response })
             });
@@ -185,6 +204,17 @@ pub async fn start(shared: &Arc<Shared>, client: &Client, frame: Bytes) -> anyho
         let pieces = encode(&response, records, version, correlation_id)?;
         Ok(Answered { pieces: Some(pieces), throttle })
     }))
+}
+
+fn decode_produce(request: Undecoded) -> anyhow::Result<(RequestHeader, ProduceRequest)> {
+    match request.decode()? {
+        (header, Request::Produce(request)) => Ok((header, request)),
+        (header, _) => bail!("a produce was read as {:?}", header.api),
+    }
+}
+
+fn partitions(request: &ProduceRequest) -> usize {
+    request.topics.iter().map(|topic| topic.partitions.len()).sum()
 }
 
 /// `records` are those that the response has elsewhere.

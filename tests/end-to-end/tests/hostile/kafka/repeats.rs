@@ -1,17 +1,19 @@
 //! Requests that say the same thing again and again, each time for a few bytes: what they may cost while they
 //! are worked on.
 
-use std::time::Duration;
+use std::{io::Write, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use end_to_end::{
     Process,
-    kafka::{Client, FETCH, PRODUCE, batch, batch_of, create_topic, fetch, fetched, produce, produced},
+    kafka::{
+        CLIENT_ID, Client, FETCH, PRODUCE, batch, batch_of, create_topic, fetch, fetched, produce, produced,
+    },
     scene,
 };
 use kafka_wire::{
-    ErrorCode,
+    ErrorCode, Request, encode_request,
     messages::{
         describe_groups::DescribeGroupsRequest,
         describe_producers::{DescribeProducersRequest, TopicRequest},
@@ -72,10 +74,10 @@ fn what_a_request_names_again_and_again_is_told_once() {
 }
 
 #[test]
-fn a_partition_that_a_fetch_names_a_million_times_is_read_as_it_was_named_last() {
+fn a_partition_that_a_fetch_names_half_a_million_times_is_read_as_it_was_named_last() {
     beside_a_neighbour(|client| {
         client.call(produce(TOPIC, &[0], batch(b"first")), PRODUCE)?;
-        let mut named = vec![(0, 1_000); 1_000_000];
+        let mut named = vec![(0, 1_000); 500_000];
         named.push((0, 0));
         let answer = client.call(fetch(TOPIC, &named, Duration::ZERO), FETCH)?;
         let partitions = answer.responses.iter().map(|topic| topic.partitions.len()).sum::<usize>();
@@ -118,6 +120,26 @@ fn requests_that_wait_for_their_turn_hold_no_more_than_their_bytes() {
             client.receive()?.context("closed")?;
         }
         Ok(())
+    });
+}
+
+#[test]
+fn a_produce_of_very_many_partitions_waits_until_those_before_it_are_answered() {
+    const WAITING: usize = 20;
+    beside_a_neighbour(|client| {
+        let nowhere: Vec<i32> = (0..80_000).collect();
+        client.ask(a_long_wait(), FETCH)?;
+        let mut other = Client::connect(client.socket.peer_addr()?)?;
+        let asked = Request::from(produce("nowhere", &nowhere, Bytes::new()));
+        let asked = encode_request(&asked, PRODUCE, 1, Some(CLIENT_ID))?.concat();
+        let mut socket = client.socket.try_clone()?;
+        // Most of them are not read before the wait is over, and the socket takes no more.
+        let sending = std::thread::spawn(move || (0..WAITING).try_for_each(|_| socket.write_all(&asked)));
+        other.call(produce(TOPIC, &[0], batch(b"enough")), PRODUCE)?;
+        for _ in 0..=WAITING {
+            client.receive()?.context("closed")?;
+        }
+        Ok(sending.join().expect("the sender does not panic")?)
     });
 }
 
