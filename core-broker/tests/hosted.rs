@@ -251,6 +251,29 @@ fn whatever_write_or_sync_fails_what_was_acknowledged_is_there_after_a_power_cut
 }
 
 #[test]
+fn a_leader_epoch_that_nobody_had_yet_is_damage_and_told_with_its_place() {
+    let disk = MemDisk::new();
+    let mut log = open(&disk, TopicSettings { segment_bytes: 1 << 20, ..settings() });
+    fill(&mut log, 1, 0..3, None);
+    let path = folder().join("00000000000000000000.log");
+    let mut bytes = disk.bytes(&path).unwrap();
+    let last = batches(&bytes).flatten().last().unwrap().1.start;
+    bytes[last + 12] = 0x7f;
+    disk.overwrite(&path, bytes);
+    let again = OpenPartition {
+        id: TopicPartition::new("t", 0),
+        topic_id: TopicId::default(),
+        folder: folder(),
+        leader_epoch: LeaderEpoch(1),
+        in_sync: vec![ME],
+        settings: settings(),
+    };
+    let told = Log::open(disk, ME, again, 0).err().expect("refused").to_string();
+    assert!(told.starts_with("00000000000000000000.log in /t-0 has leader epoch 2130706432"), "{told}");
+    assert!(told.contains("from offset 2 on"), "{told}");
+}
+
+#[test]
 fn a_segment_ends_by_the_age_of_its_first_batch() {
     let disk = MemDisk::new();
     let large = TopicSettings { segment_bytes: 1 << 20, segment_ms: DAY_MS, ..settings() };

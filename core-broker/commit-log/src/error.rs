@@ -11,6 +11,13 @@ use crate::scan::ChainError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
+    #[error(
+        "{file} in {} has leader epoch {epoch} from offset {offset} on, and the partition is only at \
+         {leader_epoch}: the batch there is damaged, or the metadata are older than the log; restore the one or \
+         the other from a copy",
+        dir.display()
+    )]
+    EpochAhead { dir: PathBuf, file: String, offset: i64, epoch: i32, leader_epoch: i32 },
     #[error("{action} {}: {source}", path.display())]
     Io { action: &'static str, path: PathBuf, source: io::Error },
     #[error(

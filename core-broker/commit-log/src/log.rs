@@ -176,6 +176,22 @@ impl<D: Disk> Log<D> {
         self.shared.read().log_end
     }
 
+    /// Refuses a log with an epoch that no leader can have had yet: it would refuse every append of this one.
+    /// An epoch is outside its batch's checksum.
+    pub fn check_led_until(&self, leader_epoch: i32) -> Result<(), LogError> {
+        let state = self.shared.read();
+        let (Some(epoch), Some(offset)) = (state.epochs.latest(), state.epochs.latest_start()) else {
+            return Ok(());
+        };
+        if epoch <= leader_epoch {
+            return Ok(());
+        }
+        let bases = state.sealed.iter().map(|segment| segment.base).chain([state.active.base]);
+        let file = log_name(bases.take_while(|base| *base <= offset).last().unwrap_or(state.active.base));
+        let dir = self.shared.dir.clone();
+        Err(LogError::EpochAhead { dir, file, offset, epoch, leader_epoch })
+    }
+
     /// All before this offset is on disk.
     pub fn flushed_end(&self) -> i64 {
         self.flushed_end

@@ -20,6 +20,7 @@ pub(super) fn find<D: Disk>(
         ..LogConfig::new(open.topic_id.0.into_bytes())
     };
     let (log, recovered) = Log::open(disk, &open.folder, config)?;
+    log.check_led_until(open.leader_epoch.0)?;
     let (producers, snapshot_at) = producers(&log, now_ms)?;
     let opened =
         Opened { log_start: Offset(recovered.log_start), log_end: Offset(recovered.log_end), producers };
