@@ -31,9 +31,9 @@ pub async fn handle(shared: Arc<Shared>, version: i16, request: OffsetFetchReque
         return one_group(&shared, version, request).await;
     }
     let mut response = OffsetFetchResponse::default();
-    let (mut seen, mut bytes) = (BTreeSet::new(), 0);
-    // Told once, however often it is asked for.
-    for group in request.groups.into_iter().filter(|it| seen.insert(it.group_id.clone())) {
+    let mut bytes = 0;
+    // A group may be asked for again with other topics, as Apache Kafka allows.
+    for group in request.groups {
         let group = match version {
             _ if bytes > MAX_ANSWER_BYTES => OffsetFetchResponseGroup {
                 group_id: group.group_id,

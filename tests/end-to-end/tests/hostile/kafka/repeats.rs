@@ -56,8 +56,8 @@ fn what_a_request_names_again_and_again_is_told_once() {
         let group = OffsetFetchRequestGroup { group_id: GROUP.into(), ..Default::default() };
         let groups = vec![group; TIMES];
         let answer = client.call(OffsetFetchRequest { groups, ..Default::default() }, 8)?;
-        let told: Vec<_> = answer.groups.iter().flat_map(|group| &group.topics).collect();
-        ensure!(answer.groups.len() == 1 && told.len() == 1, "{} groups", answer.groups.len());
+        // Each time, as by Apache Kafka, and within the limit of an answer.
+        ensure!(answer.groups.len() == TIMES, "{} groups", answer.groups.len());
 
         let groups = vec![GROUP.into(); TIMES];
         let answer = client.call(DescribeGroupsRequest { groups, ..Default::default() }, 5)?;
