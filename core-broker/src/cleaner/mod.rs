@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context, bail};
 use commit_log::{Compaction, RealDisk};
 use tokio::sync::mpsc;
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 
 use crate::{
     partition::{Partition, Partitions},
@@ -25,10 +25,13 @@ use throttle::Throttle;
 /// A log whose compaction failed is left alone for this long; the others are not.
 const RETRY: Duration = Duration::from_secs(300);
 
+/// Logs waiting to be scrubbed; more than a broker has partitions. One that finds no place is told and left out.
+const SCRUBS: usize = 4_096;
+
 /// Asks for background work. Cheap to clone.
 #[derive(Clone)]
 pub struct Cleaner {
-    scrubs: mpsc::UnboundedSender<(Partition, PathBuf)>,
+    scrubs: mpsc::Sender<(Partition, PathBuf)>,
 }
 
 /// What the thread works with.
@@ -44,14 +47,16 @@ pub struct Work {
 impl Cleaner {
     /// Has all but the active segment of a partition's log read through.
     pub fn scrub(&self, partition: Partition, folder: PathBuf) {
-        // A thread that has ended has nothing left to work for.
-        let _ = self.scrubs.send((partition, folder));
+        let id = partition.id.clone();
+        if self.scrubs.try_send((partition, folder)).is_err() {
+            warn!(partition = %id, "the log is not scrubbed: too many wait, or the cleaner has ended");
+        }
     }
 }
 
 /// Starts the cleaner's thread.
 pub fn start(work: Work) -> Cleaner {
-    let (scrubs, asked) = mpsc::unbounded_channel();
+    let (scrubs, asked) = mpsc::channel(SCRUBS);
     let runtime = tokio::runtime::Handle::current();
     std::thread::Builder::new()
         .name("log-cleaner".into())
@@ -61,7 +66,7 @@ pub fn start(work: Work) -> Cleaner {
 }
 
 impl Work {
-    async fn run(self, mut scrubs: mpsc::UnboundedReceiver<(Partition, PathBuf)>) {
+    async fn run(self, mut scrubs: mpsc::Receiver<(Partition, PathBuf)>) {
         // By slot, until when.
         let mut left_alone = BTreeMap::new();
         loop {
