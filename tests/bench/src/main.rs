@@ -2,7 +2,8 @@
 //!
 //! Absolute figures say more about the machine than about the broker; the ratio says something. Every
 //! scenario runs on one target after the other, with the same client (librdkafka; for groups a light one)
-//! in this process.
+//! in this process. Whoever comes first meets a machine in another state (memory that a hypervisor has not
+//! given yet, clocks), so the two change places from round to round, and a figure is the median of its rounds.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // measures wall clocks
 
 mod group;
@@ -34,9 +35,12 @@ enum Command {
         /// Only these scenarios (may be repeated)
         #[arg(long, value_enum)]
         only: Vec<Scenario>,
-        /// Seconds per scenario
+        /// Seconds per scenario and round
         #[arg(long, default_value_t = 10)]
         seconds: u64,
+        /// Rounds, in which the two change places; a figure is their median
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
         #[command(flatten)]
         beside: Beside,
     },
@@ -74,47 +78,89 @@ type Start<'a> = &'a dyn Fn() -> Result<Target>;
 
 fn main() -> Result<()> {
     match Cli::parse().command {
-        Command::Broker { only, seconds, beside } => {
-            let scenarios: Vec<Scenario> = Scenario::value_variants()
-                .iter()
-                .copied()
-                .filter(|it| only.is_empty() || only.contains(it))
-                .collect();
-            compare(&beside, |start| measure(start, &scenarios, seconds))
+        Command::Broker { only, seconds, rounds, beside } => {
+            let mut rows = Vec::new();
+            for &scenario in
+                Scenario::value_variants().iter().filter(|it| only.is_empty() || only.contains(it))
+            {
+                rows.extend(compare(&beside, rounds, |start| measure(start, scenario, seconds))?);
+            }
+            print(&rows);
         }
         Command::Group { members, partitions, times, beside } => {
-            compare(&beside, |start| group::run(&start()?, group::Size { members, partitions }, times))
+            print(&compare(&beside, 1, |start| {
+                group::run(&start()?, group::Size { members, partitions }, times)
+            })?);
         }
-    }
-}
-
-fn compare(beside: &Beside, figures: impl Fn(Start) -> Result<Vec<Figure>>) -> Result<()> {
-    let ours = figures(&Target::longhaul)?;
-    let theirs = match beside.peer {
-        Some(Peer::ApacheKafka) => Some(figures(&|| Target::apache_kafka(&beside.peer_script))?),
-        None => None,
-    };
-    println!("\n{:<34} {:>14} {:>14} {:>8}", "figure", "longhaul", "peer", "ratio");
-    for (index, figure) in ours.iter().enumerate() {
-        let peer = theirs.as_ref().and_then(|theirs| theirs.get(index));
-        println!(
-            "{:<34} {:>14} {:>14} {:>8}",
-            format!("{} [{}]", figure.name, figure.unit),
-            scenario::rounded(figure.value),
-            peer.map_or_else(|| "-".into(), |peer| scenario::rounded(peer.value)),
-            peer.map_or_else(|| "-".into(), |peer| format!("{:.2}x", figure.value / peer.value)),
-        );
     }
     Ok(())
 }
 
-/// A fresh target for each scenario: none inherits the other's memory or page cache.
-fn measure(start: Start, scenarios: &[Scenario], seconds: u64) -> Result<Vec<Figure>> {
-    let mut figures = Vec::new();
-    for scenario in scenarios {
-        let target = start()?;
-        eprintln!("{}: {scenario:?}", target.name);
-        figures.extend(scenario.run(&target, seconds)?);
+/// The rounds of ours and of the peer's.
+struct Row {
+    name: &'static str,
+    unit: &'static str,
+    ours: Vec<f64>,
+    theirs: Vec<f64>,
+}
+
+fn compare(
+    beside: &Beside,
+    rounds: usize,
+    figures: impl Fn(Start) -> Result<Vec<Figure>>,
+) -> Result<Vec<Row>> {
+    let mut rows: Vec<Row> = Vec::new();
+    for round in 0..rounds.max(1) {
+        let ours = || figures(&Target::longhaul);
+        let theirs = || match beside.peer {
+            Some(Peer::ApacheKafka) => figures(&|| Target::apache_kafka(&beside.peer_script)),
+            None => Ok(Vec::new()),
+        };
+        let (ours, theirs) = if round % 2 == 0 {
+            let ours = ours()?;
+            (ours, theirs()?)
+        } else {
+            let theirs = theirs()?;
+            (ours()?, theirs)
+        };
+        for (index, Figure { name, unit, value }) in ours.into_iter().enumerate() {
+            if rows.len() == index {
+                rows.push(Row { name, unit, ours: Vec::new(), theirs: Vec::new() });
+            }
+            rows[index].ours.push(value);
+            rows[index].theirs.extend(theirs.get(index).map(|figure| figure.value));
+        }
     }
-    Ok(figures)
+    Ok(rows)
+}
+
+fn print(rows: &[Row]) {
+    println!("\n{:<38} {:>10} {:>10} {:>8}   rounds", "figure", "longhaul", "peer", "ratio");
+    for Row { name, unit, ours, theirs } in rows {
+        let (our, their) = (median(ours), median(theirs));
+        let ratio = |our: f64, their: f64| format!("{:.2}x", our / their);
+        let rounds: Vec<String> = ours.iter().zip(theirs).map(|(our, their)| ratio(*our, *their)).collect();
+        println!(
+            "{:<38} {:>10} {:>10} {:>8}   {}",
+            format!("{name} [{unit}]"),
+            our.map_or_else(|| "-".into(), scenario::rounded),
+            their.map_or_else(|| "-".into(), scenario::rounded),
+            our.zip(their).map_or_else(|| "-".into(), |(our, their)| ratio(our, their)),
+            rounds.join(" "),
+        );
+    }
+}
+
+fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let (low, high) = (sorted.get(sorted.len().checked_sub(1)? / 2)?, sorted.get(sorted.len() / 2)?);
+    Some((low + high) / 2.0)
+}
+
+/// On a fresh target, which inherits nobody's memory or page cache.
+fn measure(start: Start, scenario: Scenario, seconds: u64) -> Result<Vec<Figure>> {
+    let target = start()?;
+    eprintln!("{}: {scenario:?}", target.name);
+    scenario.run(&target, seconds)
 }

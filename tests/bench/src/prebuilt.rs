@@ -28,11 +28,17 @@ const BATCH_BYTES: usize = 1_000_000;
 
 const MAX_ANSWER_BYTES: usize = 1 << 20;
 
-/// One batch a request, partition after partition, acks=1.
-pub fn produce(bootstrap: &str, topic: &str, size: usize, seconds: u64) -> Result<Produced> {
+/// One batch a request, partition after partition, acks=1. A batch is as long before compression as without it.
+pub fn produce(
+    bootstrap: &str,
+    topic: &str,
+    size: usize,
+    codec: Compression,
+    seconds: u64,
+) -> Result<Produced> {
     let records = BATCH_BYTES / (size + 12);
-    let requests: Vec<Bytes> =
-        (0..PARTITIONS).map(|partition| request(topic, partition, size, records)).collect::<Result<_>>()?;
+    let request = |partition| request(topic, partition, size, records, codec);
+    let requests: Vec<Bytes> = (0..PARTITIONS).map(request).collect::<Result<_>>()?;
     let mut socket = TcpStream::connect(bootstrap)?;
     socket.set_nodelay(true)?;
     socket.set_read_timeout(Some(Duration::from_secs(20)))?;
@@ -53,18 +59,30 @@ pub fn produce(bootstrap: &str, topic: &str, size: usize, seconds: u64) -> Resul
     Ok(Produced { messages, bytes: messages * size as u64, took: began.elapsed(), latencies: Vec::new() })
 }
 
-fn request(topic: &str, index: i32, size: usize, records: usize) -> Result<Bytes> {
+fn request(topic: &str, index: i32, size: usize, records: usize, codec: Compression) -> Result<Bytes> {
     let mut encoder = RecordsEncoder::new();
-    let value = vec![b'x'; size];
     let now_ms = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis() as i64;
-    for _ in 0..records {
-        encoder.push(now_ms, None, Some(&value), &[]);
+    for record in 0..records {
+        encoder.push(now_ms, None, Some(&telemetry(record, size)), &[]);
     }
-    let batch = assemble(&encoder.finish(Compression::None)?, Producer::NONE).freeze();
+    let batch = assemble(&encoder.finish(codec)?, Producer::NONE).freeze();
     let partitions = vec![PartitionProduceData { index, records: Some(batch) }];
     let topics = vec![TopicProduceData { name: topic.to_owned(), partitions, ..Default::default() }];
     let request = ProduceRequest { acks: 1, timeout_ms: 30_000, topics, ..Default::default() };
     Ok(encode_request(&Request::from(request), VERSION, index, Some("bench"))?.concat().into())
+}
+
+/// `size` bytes of readings whose names repeat and whose figures do not: a compressor halves them or better.
+fn telemetry(record: usize, size: usize) -> Vec<u8> {
+    let mut value = Vec::with_capacity(size + 64);
+    let mut reading = record as u64;
+    while value.len() < size {
+        reading = reading.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let (lat, lon, speed) = (reading >> 44, (reading >> 24) & 0xf_ffff, (reading >> 12) & 0x7f);
+        value.extend_from_slice(format!(r#"{{"lat":51.{lat},"lon":-2.{lon},"speed":{speed}}}"#).as_bytes());
+    }
+    value.truncate(size);
+    value
 }
 
 /// Waits for the next answer.

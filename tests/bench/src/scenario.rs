@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum;
+use kafka_wire::record_batch::Compression;
 
 use crate::{
     load::{self, PARTITIONS, Produced},
@@ -19,6 +20,10 @@ pub enum Scenario {
     ProduceSynced,
     /// 1 KiB, acks=1, no flush, batches built beforehand: the broker without the client's work
     Prebuilt,
+    /// 1 KiB of telemetry, lz4, acks=1, no flush, batches built beforehand: the brokers look into each batch
+    Lz4,
+    /// The same with zstd
+    Zstd,
     /// 100 B, acks=1, no flush
     Small,
     /// Everything a produce left, from the page cache
@@ -59,16 +64,16 @@ impl Scenario {
         let configs: &[_] = if synced { &[] } else { &[NO_FLUSH] };
         load::create_topic(bootstrap, TOPIC, PARTITIONS, configs)?;
         let produce = |acks, size, rate| load::produce(bootstrap, TOPIC, acks, size, rate, seconds);
+        let prebuilt =
+            |codec, name| rates(target, || prebuilt::produce(bootstrap, TOPIC, 1024, codec, seconds), name);
         Ok(match self {
             Scenario::Produce => rates(target, || produce("1", 1024, None), "produce 1 KiB acks=1")?,
             Scenario::ProduceSynced => {
                 rates(target, || produce("all", 1024, None), "produce 1 KiB acks=all")?
             }
-            Scenario::Prebuilt => rates(
-                target,
-                || prebuilt::produce(bootstrap, TOPIC, 1024, seconds),
-                "produce 1 KiB prebuilt",
-            )?,
+            Scenario::Prebuilt => prebuilt(Compression::None, "produce 1 KiB prebuilt")?,
+            Scenario::Lz4 => prebuilt(Compression::Lz4, "produce 1 KiB prebuilt, lz4")?,
+            Scenario::Zstd => prebuilt(Compression::Zstd, "produce 1 KiB prebuilt, zstd")?,
             Scenario::Small => {
                 let produced = produce("1", 100, None)?;
                 let per_second = produced.messages as f64 / produced.took.as_secs_f64();
@@ -84,7 +89,7 @@ impl Scenario {
     }
 }
 
-/// MB/s, and the processor time per GB: the broker's, and the client's beside it.
+/// MB/s of values, and the processor time per GB of them: the broker's, and the client's beside it.
 fn rates(target: &Target, run: impl Fn() -> Result<Produced>, name: &'static str) -> Result<Vec<Figure>> {
     let before = (target.cpu_seconds()?, cpu_seconds(std::process::id())?);
     let done = run()?;

@@ -112,9 +112,10 @@ class Admins {
             .allTopicNames().get().get("admins").authorizedOperations().stream().map(Object::toString).sorted().toList());
         tell("cluster operations", () -> admin.describeCluster(new DescribeClusterOptions().includeAuthorizedOperations(true))
             .authorizedOperations().get().stream().map(Object::toString).sorted().toList());
-        tell("log dirs", () -> admin.describeLogDirs(List.of(1)).allDescriptions().get().get(1).values().stream()
+        var replicas = IntStream.range(0, 5).mapToObj(it -> "admins-" + it + "=ReplicaInfo(size=0, offsetLag=0, isFuture=false)").toList();
+        tell("log dirs", () -> eventually("[true " + replicas + "]", () -> admin.describeLogDirs(List.of(1)).allDescriptions().get().get(1).values().stream()
             .map(it -> (it.totalBytes().getAsLong() > it.usableBytes().getAsLong()) + " " + it.replicaInfos().entrySet().stream()
-                .filter(replica -> replica.getKey().topic().equals("admins")).map(Object::toString).sorted().toList()).toList());
+                .filter(replica -> replica.getKey().topic().equals("admins")).map(Object::toString).sorted().toList()).toList()));
     }
 
     static void topics() {

@@ -132,11 +132,23 @@ func produceLetters(topic, name string, codec kafka.Compression, milliseconds in
 	fmt.Println()
 }
 
-func offsets(topic string, asked kafka.OffsetRequest) kafka.PartitionOffsets {
-	found, err := client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: {asked}}})
+// Asks again while nobody leads the partition: a broker may do so a moment after it was created.
+func led(ask func() error) {
+	err := ask()
+	for errors.Is(err, kafka.NotLeaderForPartition) && ctx.Err() == nil {
+		err = ask()
+	}
 	must(err)
-	must(found.Topics[topic][0].Error)
-	return found.Topics[topic][0]
+}
+
+func offsets(topic string, asked kafka.OffsetRequest) (answer kafka.PartitionOffsets) {
+	led(func() error {
+		found, err := client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: {asked}}})
+		must(err)
+		answer = found.Topics[topic][0]
+		return answer.Error
+	})
+	return answer
 }
 
 func positions(topic string, milliseconds int64) {
@@ -263,15 +275,17 @@ func readWork(events <-chan event) {
 
 func produceWork(topic string) {
 	for partition := range 4 {
-		var records []kafka.Record
-		for number := range 10 {
-			records = append(records, kafka.Record{Value: kafka.NewBytes(fmt.Appendf(nil, "work-%d", number))})
-		}
-		produced, err := client.Produce(ctx, &kafka.ProduceRequest{
-			Topic: topic, Partition: partition, RequiredAcks: kafka.RequireAll, Records: kafka.NewRecordReader(records...),
+		led(func() error {
+			var records []kafka.Record
+			for number := range 10 {
+				records = append(records, kafka.Record{Value: kafka.NewBytes(fmt.Appendf(nil, "work-%d", number))})
+			}
+			produced, err := client.Produce(ctx, &kafka.ProduceRequest{
+				Topic: topic, Partition: partition, RequiredAcks: kafka.RequireAll, Records: kafka.NewRecordReader(records...),
+			})
+			must(err)
+			return produced.Error
 		})
-		must(err)
-		must(produced.Error)
 	}
 }
 

@@ -2,7 +2,8 @@
 //! what the broker must say.
 
 use std::{
-    net::{SocketAddr, TcpListener, TcpStream},
+    collections::BTreeSet,
+    net::{SocketAddr, TcpListener},
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -10,7 +11,11 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use end_to_end::{command, free_address, workspace};
+use end_to_end::{command, free_address, kafka::Client, workspace};
+use kafka_wire::messages::{
+    list_offsets::{LATEST_TIMESTAMP, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic},
+    metadata::MetadataRequest,
+};
 
 use crate::client::installed;
 
@@ -60,17 +65,45 @@ impl ApacheKafka {
     }
 
     /// Stopped and started again on its data, which the script itself would delete.
+    ///
+    /// It listens before it leads, and a client that retries a request because of one partition writes the
+    /// others twice: so this waits until it leads what it led.
     pub fn restart(&mut self) -> Result<()> {
+        let led = self.led()?;
         command::output(&mut self.command("stop"), b"")?;
         let mut node = self.command("tool");
         node.arg("kafka.Kafka").arg(self.folder.join("server-1.properties")).env("KAFKA_TOOL_HEAP", "512m");
         self.again = Some(node.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?);
         let until = Instant::now() + START;
-        while TcpStream::connect(self.address).is_err() {
+        while !self.led().is_ok_and(|leads| leads.is_superset(&led)) {
             ensure!(Instant::now() < until, "Apache Kafka does not start again within {START:?}");
             std::thread::sleep(Duration::from_millis(100));
         }
         Ok(())
+    }
+
+    /// The partitions that it answers for.
+    fn led(&self) -> Result<BTreeSet<(String, i32)>> {
+        let mut client = Client::connect(self.address)?;
+        let every_topic = MetadataRequest { topics: None, ..Default::default() };
+        let topics = client.call(every_topic, 9)?.topics.into_iter().map(|topic| ListOffsetsTopic {
+            name: topic.name.unwrap_or_default(),
+            partitions: (topic.partitions.iter())
+                .map(|partition| ListOffsetsPartition {
+                    partition_index: partition.partition_index,
+                    timestamp: LATEST_TIMESTAMP,
+                    ..Default::default()
+                })
+                .collect(),
+        });
+        let ends = ListOffsetsRequest { topics: topics.collect(), ..Default::default() };
+        let answers = client.call(ends, 7)?.topics.into_iter();
+        Ok(answers
+            .flat_map(|topic| {
+                let led = topic.partitions.into_iter().filter(|partition| partition.error_code.is_ok());
+                led.map(move |partition| (topic.name.clone(), partition.partition_index))
+            })
+            .collect())
     }
 
     fn command(&self, what: &str) -> Command {
