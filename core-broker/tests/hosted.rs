@@ -168,7 +168,7 @@ fn a_resend_of_a_batch_that_was_compacted_is_not_taken_for_somebody_elses() {
     fill(&mut log, 9, 0..11, Some("k"));
     compact(&mut log, 2_000);
     // Without a snapshot there are only the headers of what is left, some of them without a record.
-    for name in disk.list(&folder()).unwrap().iter().filter(|name| name.ends_with(".producers")) {
+    for name in disk.list(&folder()).unwrap().iter().filter(|name| name.ends_with(".snapshot")) {
         disk.overwrite(&folder().join(name), b"garbage".to_vec());
     }
     let mut log = open(&disk, compacted());
@@ -201,7 +201,7 @@ fn opening_after_a_crash_reads_only_what_came_after_the_last_snapshot() {
     let mut log = open(&disk, settings());
     fill(&mut log, 9, 0..20, None);
     let snapshots = |disk: &MemDisk| -> Vec<String> {
-        disk.list(&folder()).unwrap().into_iter().filter(|name| name.ends_with(".producers")).collect()
+        disk.list(&folder()).unwrap().into_iter().filter(|name| name.ends_with(".snapshot")).collect()
     };
     assert_eq!(snapshots(&disk).len(), 2, "one for each segment that was sealed, the newest two are kept");
     for damage in 0..3 {
@@ -214,7 +214,7 @@ fn opening_after_a_crash_reads_only_what_came_after_the_last_snapshot() {
     }
     log.close().unwrap();
     assert!(
-        snapshots(&disk).contains(&format!("{:020}.producers", 20)),
+        snapshots(&disk).contains(&format!("{:020}.snapshot", 20)),
         "a clean stop leaves nothing to read"
     );
     knows_producer(&mut open(&disk, settings()), 9, 19, 19);

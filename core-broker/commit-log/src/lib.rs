@@ -11,7 +11,7 @@
 //! leader-epoch-checkpoint          leader epoch -> first offset, for all but the active segment
 //! log-start-offset                 what DeleteRecords took from the first segment
 //! cleaner-checkpoint               how far compaction has come; only with it may offsets be missing
-//! 00000000000000004711.producers   what the batches below said of their producers; the newest two
+//! 00000000000000004711.snapshot    what the batches below made, such as producers' state; the newest two
 //! clean-shutdown                   only between a close and the next open
 //! *.log.compacted-<end>            a compacted segment about to take its place; see `compaction`
 //! *.log.quarantine-<position>      bytes set aside from a damaged segment; nothing here reads them

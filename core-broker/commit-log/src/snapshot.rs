@@ -1,7 +1,8 @@
-//! Snapshots of what is known of producers, so that opening reads batch headers only from there on.
+//! Snapshots of what the batches below an offset made, so that opening reads only from there on: what is known of
+//! a partition's producers, or the cluster's metadata.
 //!
 //! ```text
-//! 00000000000000004711.producers     what all batches below offset 4711 said
+//! 00000000000000004711.snapshot     what all batches below offset 4711 made
 //!
 //!  0 magic    "LHPS"
 //!  4 version  u32   1
@@ -20,7 +21,7 @@ use crate::{
     small_file,
 };
 
-const SUFFIX: &str = ".producers";
+const SUFFIX: &str = ".snapshot";
 const MAGIC: &[u8; 4] = b"LHPS";
 const VERSION: u32 = 1;
 const HEADER_BYTES: usize = 12;

@@ -102,10 +102,10 @@ const LOSSES: &[Loss] = &[
     ("all segments are gone", &|disk| remove(disk, &[".log"]), 0, 12),
     ("and their indexes", &|disk| remove(disk, &[".log", "index"]), 0, 12),
     ("and the mark", &|disk| remove(disk, &[".log", "index", "clean-shutdown"]), 0, 8),
-    ("and the snapshot", &|disk| remove(disk, &[".log", "clean-shutdown", ".producers"]), 0, 8),
+    ("and the snapshot", &|disk| remove(disk, &[".log", "clean-shutdown", ".snapshot"]), 0, 8),
     (
         "only the epochs are left",
-        &|disk| remove(disk, &[".log", "index", "clean-shutdown", ".producers"]),
+        &|disk| remove(disk, &[".log", "index", "clean-shutdown", ".snapshot"]),
         0,
         1,
     ),

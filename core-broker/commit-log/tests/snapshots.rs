@@ -18,7 +18,7 @@ fn latest(log: &Log<MemDisk>) -> Option<(i64, Vec<u8>)> {
 }
 
 fn files(disk: &MemDisk) -> Vec<String> {
-    disk.list(dir()).unwrap().into_iter().filter(|name| name.ends_with(".producers")).collect()
+    disk.list(dir()).unwrap().into_iter().filter(|name| name.ends_with(".snapshot")).collect()
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn the_newest_two_are_kept_and_the_newest_is_read() {
         assert!(log.flushed_end() >= offset, "a snapshot vouches for batches that are on disk");
         assert_eq!(latest(&open(&disk.crash(0)).0), Some((offset, state.to_vec())));
     }
-    assert_eq!(files(&disk), ["00000000000000000009.producers", "00000000000000000010.producers"]);
+    assert_eq!(files(&disk), ["00000000000000000009.snapshot", "00000000000000000010.snapshot"]);
     for offset in [-1, 11] {
         assert!(matches!(log.write_snapshot(offset, b""), Err(LogError::SnapshotOutOfRange { .. })));
     }
@@ -44,7 +44,7 @@ fn a_damaged_one_is_passed_over() {
     let mut log = filled(&disk);
     log.write_snapshot(3, b"three").unwrap();
     log.write_snapshot(7, b"seven").unwrap();
-    let path = dir().join("00000000000000000007.producers");
+    let path = dir().join("00000000000000000007.snapshot");
     let good = disk.bytes(&path).unwrap();
     for at in 0..good.len() {
         let mut bad = good.clone();
@@ -54,8 +54,8 @@ fn a_damaged_one_is_passed_over() {
         disk.overwrite(&path, good[..at].to_vec());
         assert_eq!(latest(&log), Some((3, b"three".to_vec())), "cut at {at}");
     }
-    disk.overwrite(&dir().join("7.producers"), good.clone());
-    disk.overwrite(&dir().join("-0000000000000000007.producers"), good.clone());
+    disk.overwrite(&dir().join("7.snapshot"), good.clone());
+    disk.overwrite(&dir().join("-0000000000000000007.snapshot"), good.clone());
     assert_eq!(latest(&log), Some((3, b"three".to_vec())), "not our names");
     disk.overwrite(&path, good);
     assert_eq!(latest(&open(&disk).0), Some((7, b"seven".to_vec())));

@@ -127,12 +127,9 @@ fn damaged_checkpoints_and_snapshots_are_told() {
     log.advance_log_start(10).unwrap();
     log.close().unwrap();
     assert_eq!(findings(&disk), []);
-    for name in [
-        "cleaner-checkpoint",
-        "leader-epoch-checkpoint",
-        "log-start-offset",
-        "00000000000000000009.producers",
-    ] {
+    for name in
+        ["cleaner-checkpoint", "leader-epoch-checkpoint", "log-start-offset", "00000000000000000009.snapshot"]
+    {
         let disk = disk.crash(0);
         let mut bytes = disk.bytes(&dir().join(name)).unwrap();
         *bytes.last_mut().unwrap() ^= 1;

@@ -285,11 +285,14 @@ proptest! {
         for record in image.snapshot() {
             rebuilt.apply(&record).expect("a snapshot applies");
         }
-        prop_assert_eq!(rebuilt, image);
+        prop_assert_eq!(&rebuilt, &image);
+        prop_assert_eq!(ClusterImage::decode(image.encode()), Ok(image));
     }
 
     #[test]
     fn any_bytes_are_a_record_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
-        let _ = Record::decode(bytes.into());
+        let bytes = bytes::Bytes::from(bytes);
+        let _ = Record::decode(bytes.clone());
+        let _ = ClusterImage::decode(bytes);
     }
 }

@@ -2,41 +2,30 @@
 //! what they say, and only then shows the new image.
 
 mod host;
+mod metadata;
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use broker_logic::{
-    cluster::{ClusterImage, Command, Limits, PlanError, Record},
+    cluster::{ClusterImage, Command, PlanError, Record},
     ids::TopicId,
 };
-use bytes::Bytes;
-use commit_log::{Log, LogConfig, RealDisk};
-use kafka_wire::record_batch::{self, Compression, Producer, RecordsEncoder};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::Instant,
 };
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
-use crate::{clock, thread};
+use crate::thread;
 pub use host::Host;
+pub use metadata::Metadata;
 
 /// Commands waiting; callers wait while it is full.
 const QUEUE: usize = 64;
 
 /// What the disk would not do is tried again after this long.
 const TRY_AGAIN: Duration = Duration::from_secs(10);
-
-/// The metadata log is no topic that a client could name.
-const METADATA_TOPIC_ID: [u8; 16] = [0; 16];
-
-const METADATA_READ_BYTES: usize = 1 << 20;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ControllerError {
@@ -82,16 +71,6 @@ struct Loop {
     try_again_at: Option<Instant>,
 }
 
-/// The metadata as the log has it, before anybody is served.
-pub struct Metadata {
-    folder: PathBuf,
-    log: Log<RealDisk>,
-    pub image: ClusterImage,
-    /// Topics that were deleted, as far back as the log goes.
-    removed: BTreeSet<TopicId>,
-    limits: Limits,
-}
-
 /// Hosts every partition that the metadata give to this broker, then takes commands.
 pub async fn start(
     metadata: Metadata,
@@ -104,92 +83,6 @@ pub async fn start(
     let controller = Loop { metadata, host, published, try_again_at };
     thread::start("controller", move || controller.run(commands)).context("cannot start a thread")?;
     Ok((Controller { queue }, receiver))
-}
-
-impl Metadata {
-    /// Reads the metadata log.
-    pub fn open(folder: &Path, limits: Limits) -> anyhow::Result<Self> {
-        load(folder, limits).with_context(|| format!("the metadata log in {}", folder.display()))
-    }
-
-    /// Plans, makes durable, applies.
-    pub fn execute(&mut self, command: &Command) -> Result<Vec<Record>, ControllerError> {
-        let records = self.image.plan(command, &self.limits)?;
-        if records.is_empty() {
-            return Ok(records);
-        }
-        if self.log.is_stopped() {
-            self.open_again().map_err(|error| ControllerError::Log(format!("{error:#}")))?;
-        }
-        self.write(&records).map_err(|error| ControllerError::Log(format!("{error:#}")))?;
-        for record in &records {
-            self.image.apply(record).map_err(|error| ControllerError::Log(error.to_string()))?;
-            self.removed.extend(removed_topic(record));
-        }
-        Ok(records)
-    }
-
-    /// A disk that was full may have room again. What was refused must not have come to the disk all the same.
-    fn open_again(&mut self) -> anyhow::Result<()> {
-        let found = load(&self.folder, self.limits.clone())?;
-        if found.image != self.image {
-            bail!("the metadata log holds what could not be confirmed: start the broker again");
-        }
-        self.log = found.log;
-        Ok(())
-    }
-
-    /// One batch: all of a command's records or none survive a crash.
-    fn write(&mut self, records: &[Record]) -> anyhow::Result<()> {
-        let mut encoder = RecordsEncoder::new();
-        for record in records {
-            encoder.push(clock::now_ms(), None, Some(&record.encode()), &[]);
-        }
-        let mut batch = record_batch::assemble(&encoder.finish(Compression::None)?, Producer::NONE);
-        record_batch::set_base_offset_and_epoch(&mut batch, self.log.log_end(), 0);
-        self.log.append(&batch)?;
-        self.log.sync()?;
-        Ok(())
-    }
-}
-
-fn load(folder: &Path, limits: Limits) -> anyhow::Result<Metadata> {
-    let (log, recovered) = Log::open(RealDisk, folder, LogConfig::new(METADATA_TOPIC_ID))?;
-    if let Some(damage) = recovered.corruption {
-        bail!(
-            "{} is damaged at byte {} ({}): restore the folder from a copy",
-            damage.file,
-            damage.position,
-            damage.reason
-        );
-    }
-    let reader = log.reader();
-    let (mut image, mut removed) = (ClusterImage::new(), BTreeSet::new());
-    // From the first offset on and without a gap: a hole that an earlier start has found stays one.
-    let mut offset = 0;
-    while offset < recovered.log_end {
-        let bytes = match offset < recovered.log_start {
-            true => Bytes::new(),
-            false => reader.read(offset, recovered.log_end, METADATA_READ_BYTES, true)?,
-        };
-        if bytes.is_empty() {
-            bail!("the records from offset {offset} on are missing: restore the folder from a copy");
-        }
-        for batch in record_batch::batches(&bytes) {
-            let (header, range) = batch?;
-            if header.base_offset > offset {
-                bail!("the records from offset {offset} on are missing: restore the folder from a copy");
-            }
-            for record in record_batch::decode_records(bytes.slice(range), METADATA_READ_BYTES)? {
-                let value = record.value.context("a metadata record without a value")?;
-                let record = Record::decode(value)?;
-                image.apply(&record)?;
-                removed.extend(removed_topic(&record));
-            }
-            offset = header.next_offset();
-        }
-    }
-    Ok(Metadata { folder: folder.to_owned(), log, image, removed, limits })
 }
 
 impl Loop {
@@ -218,8 +111,9 @@ impl Loop {
                 None => Ok(Vec::new()),
             };
             let _ = answer.send(result);
+            self.shorten();
         }
-        if let Err(error) = self.metadata.log.close() {
+        if let Err(error) = self.metadata.close() {
             error!(%error, "could not close the metadata log");
         }
     }
@@ -234,6 +128,15 @@ impl Loop {
         let let_go = self.let_go(&before, &records).await;
         self.remember(hosted && let_go);
         Ok(records)
+    }
+
+    /// Topics that were deleted are forgotten with it, so none of their folders may be left.
+    fn shorten(&mut self) {
+        if self.try_again_at.is_none()
+            && let Err(error) = self.metadata.shorten()
+        {
+            warn!("the metadata log stays as long as it is: {error:#}");
+        }
     }
 
     /// That something is to be tried again.

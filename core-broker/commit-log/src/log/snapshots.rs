@@ -1,10 +1,10 @@
-//! Snapshots of the producers' state, kept beside the segments.
+//! Snapshots of what the batches made, kept beside the segments.
 
 use super::Log;
 use crate::{Disk, LogError, snapshot};
 
 impl<D: Disk> Log<D> {
-    /// Keeps `state`, which is what all batches below `offset` say of their producers. The newest two are kept.
+    /// Keeps `state`, which is what all batches below `offset` made. The newest two are kept.
     /// Syncs the log first: a snapshot vouches for batches that are on disk.
     pub fn write_snapshot(&mut self, offset: i64, state: &[u8]) -> Result<(), LogError> {
         let (log_start, log_end) = (self.log_start(), self.log_end());

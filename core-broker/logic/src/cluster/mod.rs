@@ -14,6 +14,7 @@ mod plan;
 mod plan_configs;
 mod record;
 mod record_codec;
+mod snapshot;
 mod topic_name;
 
 pub use command::{Command, ConfigResource, Layout, Limits, PlanError};
@@ -28,4 +29,5 @@ pub use page::{Page, PagedTopic, Position};
 pub use plan::PRODUCER_ID_BLOCK;
 pub use record::{BrokerRecord, Endpoint, PartitionRecord, PartitionState, Record};
 pub use record_codec::RecordError;
+pub use snapshot::ImageError;
 pub use topic_name::{TopicNameError, is_internal_topic, names_collide, validate_topic_name};

@@ -7,7 +7,7 @@
 //! batch      first_sequence i32 | last_sequence i32 | base_offset i64 | timestamp i64 |
 //!            crc i64, -1 where it is not known
 //! ```
-//! The file around it has the checksum; see `commit_log`'s `*.producers`.
+//! The file around it has the checksum; see `commit_log`'s `*.snapshot`.
 
 use std::collections::VecDeque;
 

@@ -1,0 +1,336 @@
+//! The metadata log, and what its records made. It is kept short by snapshots: of its beginning only the image is
+//! left, and the records since the snapshot before the newest one, in case that one is damaged.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+use broker_logic::{
+    cluster::{ClusterImage, Command, Limits, Record},
+    ids::TopicId,
+};
+use bytes::Bytes;
+use commit_log::{Disk, Log, LogConfig, LogError, RealDisk};
+use kafka_wire::record_batch::{self, Compression, Producer, RecordsEncoder};
+
+use super::{ControllerError, removed_topic};
+use crate::clock;
+
+/// The metadata log is no topic that a client could name.
+const METADATA_TOPIC_ID: [u8; 16] = [0; 16];
+
+const METADATA_READ_BYTES: usize = 1 << 20;
+
+/// A snapshot is taken when the records since the last one take this much, and as much as itself: so the log is
+/// never much longer than what it tells, and nothing is written more than about twice.
+const SNAPSHOT_AFTER_BYTES: u64 = 1 << 20;
+
+/// The metadata as the log has it, before anybody is served.
+pub struct Metadata<D: Disk = RealDisk> {
+    disk: D,
+    folder: PathBuf,
+    log: Log<D>,
+    pub image: ClusterImage,
+    /// Topics that were deleted, as far back as the log goes.
+    pub(super) removed: BTreeSet<TopicId>,
+    limits: Limits,
+    /// The newest snapshot; 0 before there is one.
+    snapshot_offset: i64,
+    /// When the records since then take so much, the next one is due.
+    snapshot_due: u64,
+    snapshot_after: u64,
+}
+
+impl Metadata {
+    pub fn open(folder: &Path, limits: Limits) -> anyhow::Result<Self> {
+        Self::open_on(RealDisk, folder, limits)
+    }
+}
+
+impl<D: Disk> Metadata<D> {
+    /// Reads the newest snapshot and the log behind it.
+    fn open_on(disk: D, folder: &Path, limits: Limits) -> anyhow::Result<Self> {
+        load(disk, folder, limits).with_context(|| format!("the metadata log in {}", folder.display()))
+    }
+
+    /// Plans, makes durable, applies.
+    pub fn execute(&mut self, command: &Command) -> Result<Vec<Record>, ControllerError> {
+        let records = self.image.plan(command, &self.limits)?;
+        if records.is_empty() {
+            return Ok(records);
+        }
+        if self.log.is_stopped() {
+            self.open_again().map_err(|error| ControllerError::Log(format!("{error:#}")))?;
+        }
+        self.write(&records).map_err(|error| ControllerError::Log(format!("{error:#}")))?;
+        for record in &records {
+            self.image.apply(record).map_err(|error| ControllerError::Log(error.to_string()))?;
+            self.removed.extend(removed_topic(record));
+        }
+        Ok(records)
+    }
+
+    /// Once there is enough of it, the log's beginning gives way to a snapshot. A crash at any instant leaves
+    /// enough to make the image from.
+    pub fn shorten(&mut self) -> anyhow::Result<()> {
+        let since = self.bytes_since_snapshot();
+        if since < self.snapshot_due || self.log.is_stopped() {
+            return Ok(());
+        }
+        // A disk that refuses is not asked with every command.
+        self.snapshot_due = since + self.snapshot_after;
+        let state = self.image.encode();
+        // So that the log can be cut there when this snapshot is the older one.
+        self.log.roll()?;
+        let offset = self.log.log_end();
+        self.log.write_snapshot(offset, &state)?;
+        let older = std::mem::replace(&mut self.snapshot_offset, offset);
+        self.snapshot_due = self.snapshot_after.max(state.len() as u64);
+        self.removed.clear();
+        self.log.delete_segments_before(older)?;
+        Ok(())
+    }
+
+    pub fn close(self) -> Result<(), LogError> {
+        self.log.close()
+    }
+
+    fn bytes_since_snapshot(&self) -> u64 {
+        let segments = self.log.segments();
+        let since = segments.iter().filter(|segment| segment.base_offset >= self.snapshot_offset);
+        since.map(|segment| segment.bytes).sum()
+    }
+
+    /// A disk that was full may have room again. What was refused must not have come to the disk all the same.
+    fn open_again(&mut self) -> anyhow::Result<()> {
+        let found = load(self.disk.clone(), &self.folder, self.limits.clone())?;
+        if found.image != self.image {
+            bail!("the metadata log holds what could not be confirmed: start the broker again");
+        }
+        self.log = found.log;
+        self.snapshot_offset = found.snapshot_offset;
+        Ok(())
+    }
+
+    /// One batch: all of a command's records or none survive a crash.
+    fn write(&mut self, records: &[Record]) -> anyhow::Result<()> {
+        let mut encoder = RecordsEncoder::new();
+        for record in records {
+            encoder.push(clock::now_ms(), None, Some(&record.encode()), &[]);
+        }
+        let mut batch = record_batch::assemble(&encoder.finish(Compression::None)?, Producer::NONE);
+        record_batch::set_base_offset_and_epoch(&mut batch, self.log.log_end(), 0);
+        self.log.append(&batch)?;
+        self.log.sync()?;
+        Ok(())
+    }
+}
+
+fn load<D: Disk>(disk: D, folder: &Path, limits: Limits) -> anyhow::Result<Metadata<D>> {
+    let (log, recovered) = Log::open(disk.clone(), folder, LogConfig::new(METADATA_TOPIC_ID))?;
+    if let Some(damage) = recovered.corruption {
+        bail!(
+            "{} is damaged at byte {} ({}): restore the folder from a copy",
+            damage.file,
+            damage.position,
+            damage.reason
+        );
+    }
+    let (snapshot_offset, mut image) = match log.latest_snapshot()? {
+        Some((offset, state)) => (offset, ClusterImage::decode(state.into())?),
+        None => (0, ClusterImage::new()),
+    };
+    let reader = log.reader();
+    let mut removed = BTreeSet::new();
+    // Without a gap: a hole that an earlier start has found stays one.
+    let mut offset = snapshot_offset;
+    while offset < recovered.log_end {
+        let bytes = match offset < recovered.log_start {
+            true => Bytes::new(),
+            false => reader.read(offset, recovered.log_end, METADATA_READ_BYTES, true)?,
+        };
+        if bytes.is_empty() {
+            bail!("the records from offset {offset} on are missing: restore the folder from a copy");
+        }
+        for batch in record_batch::batches(&bytes) {
+            let (header, range) = batch?;
+            if header.base_offset > offset {
+                bail!("the records from offset {offset} on are missing: restore the folder from a copy");
+            }
+            for record in record_batch::decode_records(bytes.slice(range), METADATA_READ_BYTES)? {
+                let value = record.value.context("a metadata record without a value")?;
+                let record = Record::decode(value)?;
+                image.apply(&record)?;
+                removed.extend(removed_topic(&record));
+            }
+            offset = header.next_offset();
+        }
+    }
+    let (folder, snapshot_after) = (folder.to_owned(), SNAPSHOT_AFTER_BYTES);
+    let snapshot_due = snapshot_after;
+    Ok(Metadata { disk, folder, log, image, removed, limits, snapshot_offset, snapshot_due, snapshot_after })
+}
+
+#[cfg(test)]
+mod tests {
+    use broker_logic::{
+        cluster::{Endpoint, Layout},
+        ids::BrokerId,
+    };
+    use commit_log::MemDisk;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const SMALL: u64 = 300;
+    const NO_SPACE: i32 = 28;
+
+    fn folder() -> &'static Path {
+        Path::new("/metadata")
+    }
+
+    fn open(disk: &MemDisk) -> Metadata<MemDisk> {
+        let metadata = Metadata::open_on(disk.clone(), folder(), Limits::default()).unwrap();
+        Metadata { snapshot_due: SMALL, snapshot_after: SMALL, ..metadata }
+    }
+
+    fn begin(disk: &MemDisk) -> Metadata<MemDisk> {
+        let mut metadata = open(disk);
+        let id = BrokerId(1);
+        let endpoints = vec![Endpoint { listener: "KAFKA".into(), host: "localhost".into(), port: 9092 }];
+        for command in [
+            Command::FormatCluster { cluster_id: "c".into() },
+            Command::RegisterBroker { id, incarnation: Uuid::nil(), endpoints, rack: None },
+        ] {
+            metadata.execute(&command).unwrap();
+        }
+        metadata
+    }
+
+    /// A topic comes, and the third from last goes.
+    fn commands(count: u128) -> impl Iterator<Item = Command> {
+        (1..=count).map(|number| match number % 2 {
+            1 => Command::CreateTopic {
+                name: format!("t-{number}"),
+                topic_id: topic(number),
+                layout: Layout::Automatic { partitions: Some(2), replication_factor: None },
+                configs: vec![("retention.ms".into(), Some("1000".into()))],
+            },
+            _ if number < 6 => Command::AllocateProducerIds { broker: BrokerId(1) },
+            _ => Command::DeleteTopic { topic_id: topic(number - 5) },
+        })
+    }
+
+    fn topic(number: u128) -> TopicId {
+        TopicId(Uuid::from_u128(number))
+    }
+
+    fn files(disk: &MemDisk, ending: &str) -> Vec<PathBuf> {
+        let names = disk.list(folder()).unwrap();
+        names.iter().filter(|name| name.ends_with(ending)).map(|name| folder().join(name)).collect()
+    }
+
+    #[test]
+    fn the_log_is_about_as_long_as_what_it_tells() {
+        let disk = MemDisk::new();
+        let mut metadata = begin(&disk);
+        for command in commands(400) {
+            metadata.execute(&command).unwrap();
+            metadata.shorten().unwrap();
+            let bytes: usize =
+                files(&disk, ".log").iter().filter_map(|path| disk.bytes(path)).map(|it| it.len()).sum();
+            let told = metadata.image.encode().len();
+            assert!(bytes < 2 * (SMALL as usize).max(2 * told) + 1_000, "{bytes} bytes of log for {told}");
+        }
+        let (image, removed) = (metadata.image.clone(), metadata.removed.clone());
+        assert!(image.topics().count() < 5 && removed.len() < 10, "{image:?} {removed:?}");
+        drop(metadata);
+        assert_eq!(open(&disk).image, image);
+    }
+
+    #[test]
+    fn whenever_the_power_goes_what_was_confirmed_is_there() {
+        let whole = MemDisk::new();
+        let mut metadata = begin(&whole);
+        let began = whole.operations();
+        let run = |metadata: &mut Metadata<MemDisk>| {
+            let mut images = vec![metadata.image.clone()];
+            for command in commands(24) {
+                if metadata.execute(&command).is_err() {
+                    break;
+                }
+                images.push(metadata.image.clone());
+                let _ = metadata.shorten();
+            }
+            images
+        };
+        let images = run(&mut metadata);
+        assert!(
+            files(&whole, ".snapshot").len() == 2 && metadata.log.log_start() > 0,
+            "snapshots were taken"
+        );
+        for operation in began + 1..=whole.operations() {
+            let disk = MemDisk::new();
+            let mut metadata = begin(&disk);
+            disk.cut_power_at(operation);
+            let confirmed = run(&mut metadata).len();
+            for seed in 0..4 {
+                let disk = disk.crash(seed);
+                let found = open(&disk).image;
+                let at = images.iter().position(|image| *image == found);
+                // The command during which the power went may have come to the disk.
+                assert!(
+                    at.is_some_and(|at| at + 1 == confirmed || at == confirmed),
+                    "operation {operation}, seed {seed}: {confirmed} confirmed, found {at:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_disk_that_refuses_a_snapshot_takes_nothing_away() {
+        for failing in 1..30 {
+            for sync in [false, true] {
+                let disk = MemDisk::new();
+                let mut metadata = begin(&disk);
+                if sync {
+                    disk.fail_sync(failing, NO_SPACE);
+                } else {
+                    disk.fail_write(failing, NO_SPACE);
+                }
+                let mut refused = 0;
+                for command in commands(24) {
+                    refused += usize::from(metadata.execute(&command).is_err());
+                    let _ = metadata.shorten();
+                }
+                assert!(refused <= 2, "after failure {failing} (sync: {sync}) the log is usable again");
+                let image = metadata.image.clone();
+                drop(metadata);
+                assert_eq!(open(&disk.crash(0)).image, image, "failure {failing} (sync: {sync})");
+            }
+        }
+    }
+
+    #[test]
+    fn the_older_snapshot_serves_when_the_newest_is_damaged_and_without_any_the_start_is_refused() {
+        let disk = MemDisk::new();
+        let mut metadata = begin(&disk);
+        for command in commands(24) {
+            metadata.execute(&command).unwrap();
+            metadata.shorten().unwrap();
+        }
+        let image = metadata.image.clone();
+        drop(metadata);
+        let snapshots = files(&disk, ".snapshot");
+        disk.overwrite(&snapshots[1], b"garbage".to_vec());
+        assert_eq!(open(&disk).image, image);
+        disk.overwrite(&snapshots[0], b"garbage".to_vec());
+        let refused = Metadata::open_on(disk, folder(), Limits::default()).err().unwrap();
+        assert!(
+            format!("{refused:#}").contains("are missing: restore the folder from a copy"),
+            "{refused:#}"
+        );
+    }
+}
