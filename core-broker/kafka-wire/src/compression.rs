@@ -5,16 +5,18 @@
 #[cfg(feature = "all-codecs")]
 mod snappy;
 
-use std::io::Read;
+mod zstd;
+
+#[cfg(feature = "all-codecs")]
+use std::io::BufReader;
+use std::io::{self, BufRead, Read};
 
 use bytes::Bytes;
 
 use crate::record_batch::BatchError;
 
-/// Level 1 is 784 MB/s on a batch of positions, and higher levels win little on such records.
-const ZSTD_LEVEL: i32 = 1;
-/// A frame makes its reader reserve its window: 8 MiB serves every level up to 19, 128 MiB all.
-const ZSTD_WINDOW_LOG: std::ops::RangeInclusive<u32> = 23..=27;
+/// What is decompressed at a time: it stays in the processor's cache until it was looked at.
+const PIECE_BYTES: usize = 64 << 10;
 
 /// The codec in bits 0 to 2 of a batch's attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,7 +50,7 @@ pub fn compress(codec: Compression, plain: Bytes) -> Result<Bytes, BatchError> {
     let failed = |_| BatchError::BadCompression(codec);
     match codec {
         Compression::None => Ok(plain),
-        Compression::Zstd => zstd::bulk::compress(&plain, ZSTD_LEVEL).map(Bytes::from).map_err(failed),
+        Compression::Zstd => zstd::compress(&plain).map(Bytes::from).map_err(failed),
         #[cfg(feature = "all-codecs")]
         Compression::Gzip => {
             let mut encoder = flate2::read::GzEncoder::new(&plain[..], flate2::Compression::default());
@@ -72,37 +74,45 @@ pub fn compress(codec: Compression, plain: Bytes) -> Result<Bytes, BatchError> {
     }
 }
 
-pub(crate) fn decompress(codec: Compression, packed: Bytes, limit: usize) -> Result<Bytes, BatchError> {
+/// Lends what `packed` was, a piece at a time. Of what it would become beyond `limit` the reader may hold nothing;
+/// that it goes no further is for who reads.
+pub(crate) fn read<T>(
+    codec: Compression,
+    packed: &[u8],
+    limit: usize,
+    read: impl FnOnce(&mut dyn BufRead) -> Result<T, BatchError>,
+) -> Result<T, BatchError> {
     match codec {
-        Compression::None if packed.len() > limit => Err(BatchError::TooLarge { limit }),
-        Compression::None => Ok(packed),
-        Compression::Zstd => {
-            let mut decoder = zstd::stream::read::Decoder::with_buffer(&packed[..])
-                .map_err(|_| BatchError::BadCompression(codec))?;
-            let window_log = limit.checked_ilog2().map_or(0, |log| log + 1);
-            decoder
-                .window_log_max(window_log.clamp(*ZSTD_WINDOW_LOG.start(), *ZSTD_WINDOW_LOG.end()))
-                .map_err(|_| BatchError::BadCompression(codec))?;
-            read_bounded(codec, decoder, limit)
+        Compression::None => read(&mut { packed }),
+        Compression::Zstd => zstd::read(packed, limit, read),
+        #[cfg(feature = "all-codecs")]
+        Compression::Gzip => {
+            read(&mut BufReader::with_capacity(PIECE_BYTES, flate2::bufread::MultiGzDecoder::new(packed)))
         }
         #[cfg(feature = "all-codecs")]
-        Compression::Gzip => read_bounded(codec, flate2::bufread::MultiGzDecoder::new(&packed[..]), limit),
+        Compression::Snappy => read(&mut snappy::Reader::new(packed, limit)?),
         #[cfg(feature = "all-codecs")]
-        Compression::Snappy => snappy::decompress(&packed, limit),
-        #[cfg(feature = "all-codecs")]
-        Compression::Lz4 => read_bounded(codec, lz4_flex::frame::FrameDecoder::new(&packed[..]), limit),
+        Compression::Lz4 => read(&mut lz4_flex::frame::FrameDecoder::new(packed)),
         #[cfg(not(feature = "all-codecs"))]
         _ => Err(BatchError::CodecNotBuilt(codec)),
     }
 }
 
-fn read_bounded(codec: Compression, decoder: impl Read, limit: usize) -> Result<Bytes, BatchError> {
-    let mut plain = Vec::new();
-    // One byte over the limit is enough to know.
-    let mut bounded = decoder.take(limit as u64 + 1);
-    bounded.read_to_end(&mut plain).map_err(|_| BatchError::BadCompression(codec))?;
-    if plain.len() > limit {
-        return Err(BatchError::TooLarge { limit });
+/// All of it, at most `limit` bytes.
+pub(crate) fn decompress(codec: Compression, packed: Bytes, limit: usize) -> Result<Bytes, BatchError> {
+    if codec == Compression::None && packed.len() <= limit {
+        return Ok(packed);
     }
-    Ok(plain.into())
+    read(codec, &packed, limit, |reader| {
+        let mut plain = Vec::new();
+        // One byte over the limit is enough to know.
+        let mut bounded = reader.take(limit as u64 + 1);
+        bounded.read_to_end(&mut plain).map_err(|error| failed(codec, error))?;
+        if plain.len() > limit { Err(BatchError::TooLarge { limit }) } else { Ok(plain.into()) }
+    })
+}
+
+/// What a reader told, as it is told of a batch.
+pub(crate) fn failed(codec: Compression, error: io::Error) -> BatchError {
+    error.downcast::<BatchError>().unwrap_or(BatchError::BadCompression(codec))
 }

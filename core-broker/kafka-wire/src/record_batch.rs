@@ -21,12 +21,14 @@
 
 mod decode;
 mod encode;
+mod walk;
 
 use std::ops::Range;
 
 pub use crate::compression::{Compression, compress};
-pub use decode::{Record, RecordTimes, check_records, decode_records};
+pub use decode::{Record, decode_records};
 pub use encode::{Producer, RecordSet, RecordsEncoder, assemble, recompress};
+pub use walk::{RecordTimes, check_records};
 
 pub const HEADER_BYTES: usize = 61;
 

@@ -4,7 +4,7 @@
 use bytes::BufMut;
 
 /// A varint of 64 bits never takes more bytes than this, one of 32 bits no more than five.
-const MAX_BYTES_64: usize = 10;
+pub(crate) const MAX_BYTES_64: usize = 10;
 
 /// Reads an unsigned varint from the front of `bytes`: the value, and how many bytes it took.
 /// `None` if it is cut short, does not end, or does not fit in 64 bits.

@@ -26,6 +26,11 @@ use crate::{
     partition::{Partition, answered, blocking},
 };
 
+/// A compressed batch of so few bytes, and what it may become, is looked into at once: it takes less than to hand it
+/// to another thread.
+const SHORT_BYTES: usize = 16 << 10;
+const SHORT_DECOMPRESSED_BYTES: usize = 128 << 10;
+
 /// What a batch of `message.max.bytes` may become: a hundred times its size and no bomb.
 const MAX_DECOMPRESSED_BYTES: usize = 128 << 20;
 
@@ -164,14 +169,26 @@ async fn check(
     check_size(&batch, &settings)?;
     let header = check_header(&batch, version)?;
     let now_ms = clock::now_ms();
-    if header.compression() == Ok(Compression::None) {
-        return check_records(batch, header, partition, &settings, now_ms);
+    let is_plain = header.compression() == Ok(Compression::None);
+    if is_plain || batch.len() <= SHORT_BYTES {
+        let limit = if is_plain { MAX_DECOMPRESSED_BYTES } else { SHORT_DECOMPRESSED_BYTES };
+        match record_batch::check_records(&batch, &header, limit) {
+            Err(BatchError::TooLarge { .. }) if !is_plain => {}
+            checked => {
+                let times = checked.map_err(bad_records)?;
+                return check_content(batch, header, times, partition, &settings, now_ms);
+            }
+        }
     }
     // What few bytes become may take a processor for long: others need the async workers meanwhile, and
-    // more at a time would hold more memory.
+    // more at a time would take every processor, and much memory where a batch is made anew.
     let _turn = shared.connections.decompression().await;
     let partition = partition.clone();
-    blocking(move || check_records(batch, header, &partition, &settings, now_ms)).await
+    blocking(move || {
+        let times = record_batch::check_records(&batch, &header, MAX_DECOMPRESSED_BYTES);
+        check_content(batch, header, times.map_err(bad_records)?, &partition, &settings, now_ms)
+    })
+    .await
 }
 
 /// One batch, and nothing behind it.
@@ -199,15 +216,15 @@ fn check_header(batch: &Bytes, version: i16) -> Result<BatchHeader, Refusal> {
     Ok(header)
 }
 
-fn check_records(
+/// Of a batch that holds records: stored without a look, it would be what no consumer gets past.
+fn check_content(
     batch: Bytes,
     header: BatchHeader,
+    times: RecordTimes,
     partition: &Partition,
     settings: &TopicSettings,
     now_ms: i64,
 ) -> Result<(BatchHeader, Bytes), Refusal> {
-    // Stored without a look, it would be what no consumer gets past.
-    let times = record_batch::check_records(&batch, &header, MAX_DECOMPRESSED_BYTES).map_err(bad_records)?;
     if settings.cleanup_policy.compact {
         check_keys(&batch, partition)?;
     }

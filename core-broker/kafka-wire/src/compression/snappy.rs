@@ -5,6 +5,8 @@
 //! 82 "SNAPPY" 00 | version i32 | compatible i32 | (length i32 | raw block)*
 //! ```
 
+use std::io::{self, BufRead, Read};
+
 use bytes::{BufMut, Bytes};
 
 use super::Compression;
@@ -33,40 +35,77 @@ pub fn compress(plain: &[u8]) -> Result<Bytes, BatchError> {
     Ok(out.into())
 }
 
-pub fn decompress(packed: &[u8], limit: usize) -> Result<Bytes, BatchError> {
-    let mut plain = Vec::new();
-    if !packed.starts_with(MAGIC) {
-        append_block(packed, &mut plain, limit)?;
-        return Ok(plain.into());
-    }
-    let mut rest = packed.get(FRAME_HEADER_BYTES..).ok_or(CORRUPT)?;
-    while !rest.is_empty() {
-        let (len, after) = rest.split_first_chunk::<4>().ok_or(CORRUPT)?;
-        let len = u32::from_be_bytes(*len) as usize;
-        append_block(after.get(..len).ok_or(CORRUPT)?, &mut plain, limit)?;
-        rest = &after[len..];
-    }
-    Ok(plain.into())
+/// Block by block.
+pub struct Reader<'a> {
+    rest: &'a [u8],
+    is_framed: bool,
+    /// Of what is left to come.
+    limit: usize,
+    most: usize,
+    block: Vec<u8>,
+    at: usize,
 }
 
-fn append_block(block: &[u8], plain: &mut Vec<u8>, limit: usize) -> Result<(), BatchError> {
-    let claimed = snap::raw::decompress_len(block).map_err(|_| CORRUPT)?;
-    if claimed > limit.saturating_sub(plain.len()) {
-        return Err(BatchError::TooLarge { limit });
+impl<'a> Reader<'a> {
+    pub fn new(packed: &'a [u8], limit: usize) -> Result<Self, BatchError> {
+        let is_framed = packed.starts_with(MAGIC);
+        let rest = if is_framed { packed.get(FRAME_HEADER_BYTES..).ok_or(CORRUPT)? } else { packed };
+        Ok(Self { rest, is_framed, limit, most: limit, block: Vec::new(), at: 0 })
     }
-    if claimed > block.len().saturating_mul(MAX_RATIO) {
-        return Err(CORRUPT);
+
+    fn next_block(&mut self) -> Result<(), BatchError> {
+        let mut block = std::mem::take(&mut self.rest);
+        if self.is_framed {
+            let (len, after) = block.split_first_chunk::<4>().ok_or(CORRUPT)?;
+            let len = u32::from_be_bytes(*len) as usize;
+            (block, self.rest) = after.split_at_checked(len).ok_or(CORRUPT)?;
+        }
+        let claimed = snap::raw::decompress_len(block).map_err(|_| CORRUPT)?;
+        if claimed > self.limit {
+            return Err(BatchError::TooLarge { limit: self.most });
+        }
+        if claimed > block.len().saturating_mul(MAX_RATIO) {
+            return Err(CORRUPT);
+        }
+        self.at = 0;
+        self.block.clear();
+        self.block.resize(claimed, 0);
+        let written = snap::raw::Decoder::new().decompress(block, &mut self.block).map_err(|_| CORRUPT)?;
+        self.block.truncate(written);
+        self.limit -= written;
+        Ok(())
     }
-    let start = plain.len();
-    plain.resize(start + claimed, 0);
-    let written = snap::raw::Decoder::new().decompress(block, &mut plain[start..]).map_err(|_| CORRUPT)?;
-    plain.truncate(start + written);
-    Ok(())
+}
+
+impl BufRead for Reader<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        while self.at == self.block.len() && !self.rest.is_empty() {
+            self.next_block().map_err(io::Error::other)?;
+        }
+        Ok(&self.block[self.at..])
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.at += bytes;
+    }
+}
+
+impl Read for Reader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.fill_buf()?.read(buffer)?;
+        self.consume(bytes);
+        Ok(bytes)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compression;
+
+    fn decompress(packed: &[u8], limit: usize) -> Result<Bytes, BatchError> {
+        compression::decompress(Compression::Snappy, Bytes::copy_from_slice(packed), limit)
+    }
 
     #[test]
     fn framing_is_that_of_the_java_library() {

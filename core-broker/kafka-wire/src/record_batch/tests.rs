@@ -322,3 +322,46 @@ fn a_valid_checksum_over_noise_or_over_a_lying_count_is_no_batch_of_records() {
         assert!(matches!(check_records(&batch, &header, LIMIT), Err(BatchError::BadRecord { .. })));
     }
 }
+
+#[test]
+fn records_are_walked_wherever_the_pieces_end_that_they_are_decompressed_in() {
+    // Pieces of 64 KiB and of 32 KiB end somewhere in the small records behind the long one.
+    for piece in [64 << 10, 32 << 10] {
+        for len in piece - 60..piece {
+            let long = "x".repeat(len);
+            for codec in CODECS {
+                let batch = batch_of(&[&long, "two", "three"], *codec).freeze();
+                let header = BatchHeader::validate(&batch).unwrap();
+                let times = RecordTimes { earliest: 1_000, latest: 1_002 };
+                assert_eq!(check_records(&batch, &header, LIMIT), Ok(times), "{codec:?}, {len}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_walked_has_an_end_and_a_limit() {
+    for codec in CODECS {
+        let batch = batch_of(&[&"x".repeat(70_000), "two"], Compression::None);
+        let plain = batch.len() - HEADER_BYTES;
+        let with = |section: Vec<u8>| {
+            let mut other = BytesMut::from(&batch[..HEADER_BYTES]);
+            other[CRC_FROM + 1] = codec.to_attributes() as u8;
+            other.extend_from_slice(&compress(*codec, section.into()).unwrap());
+            let length = (other.len() - LENGTH_END) as i32;
+            other[LENGTH_END - 4..LENGTH_END].copy_from_slice(&length.to_be_bytes());
+            write_checksum(&mut other);
+            other.freeze()
+        };
+        let checked =
+            |batch: &Bytes, limit| check_records(batch, &BatchHeader::validate(batch).unwrap(), limit);
+        let section = batch[HEADER_BYTES..].to_vec();
+        let whole = with(section.clone());
+        assert!(checked(&whole, plain).is_ok(), "{codec:?}");
+        assert_eq!(checked(&whole, plain - 1), Err(BatchError::TooLarge { limit: plain - 1 }), "{codec:?}");
+        let cut = with(section[..plain - 1].to_vec());
+        assert_eq!(checked(&cut, LIMIT), Err(BatchError::BadRecord { index: 1 }), "{codec:?}");
+        let more = with([&section[..], &[0; 70_000]].concat());
+        assert_eq!(checked(&more, LIMIT), Err(BatchError::TrailingBytes { bytes: 70_000 }), "{codec:?}");
+    }
+}
