@@ -6,6 +6,7 @@ mod throttle;
 
 use std::{
     collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -56,29 +57,37 @@ impl Cleaner {
 
 /// Starts the cleaner's thread.
 pub fn start(work: Work) -> Cleaner {
-    let (scrubs, asked) = mpsc::channel(SCRUBS);
+    let (scrubs, mut asked) = mpsc::channel(SCRUBS);
     let runtime = tokio::runtime::Handle::current();
-    std::thread::Builder::new()
-        .name("log-cleaner".into())
-        .spawn(move || runtime.block_on(work.run(asked)))
-        .expect("a thread can be started");
+    let mut left_alone = LeftAlone::new();
+    let run = move || {
+        let mut run = || runtime.block_on(work.run(&mut asked, &mut left_alone));
+        // One log at which it panics is no reason to leave all others.
+        while catch_unwind(AssertUnwindSafe(&mut run)).is_err() {
+            error!("the cleaner has panicked: it goes on without the log that it was at");
+            work.counts.compaction_failed();
+        }
+    };
+    std::thread::Builder::new().name("log-cleaner".into()).spawn(run).expect("a thread can be started");
     Cleaner { scrubs }
 }
 
+/// Partitions by slot, until when.
+type LeftAlone = BTreeMap<usize, Instant>;
+
 impl Work {
-    async fn run(self, mut scrubs: mpsc::Receiver<(Partition, PathBuf)>) {
-        // By slot, until when.
-        let mut left_alone = BTreeMap::new();
+    async fn run(&self, scrubs: &mut mpsc::Receiver<(Partition, PathBuf)>, left_alone: &mut LeftAlone) {
         loop {
             left_alone.retain(|_, until| *until > Instant::now());
             // Compaction first: it is what others wait for.
-            while let Some(partition) = self.dirtiest(&left_alone).await {
-                if !self.compact(&partition).await {
-                    left_alone.insert(partition.slot, Instant::now() + RETRY);
+            while let Some(partition) = self.dirtiest(left_alone).await {
+                left_alone.insert(partition.slot, Instant::now() + RETRY);
+                if self.compact(&partition).await {
+                    left_alone.remove(&partition.slot);
                 }
             }
             match tokio::time::timeout(self.backoff, scrubs.recv()).await {
-                Ok(Some((partition, folder))) => scrub::run(&self, &partition, &folder).await,
+                Ok(Some((partition, folder))) => scrub::run(self, &partition, &folder).await,
                 Ok(None) => return,
                 Err(_) => {}
             }
@@ -86,7 +95,7 @@ impl Work {
     }
 
     /// Of those that are due, the one with the most to gain.
-    async fn dirtiest(&self, left_alone: &BTreeMap<usize, Instant>) -> Option<Partition> {
+    async fn dirtiest(&self, left_alone: &LeftAlone) -> Option<Partition> {
         let mut dirtiest: Option<(f64, Partition)> = None;
         for partition in self.partitions.all() {
             if !partition.settings().cleanup_policy.compact || left_alone.contains_key(&partition.slot) {

@@ -6,52 +6,37 @@ use broker_logic::cluster::Operation;
 use kafka_wire::{
     ErrorCode,
     messages::alter_configs::{
-        AlterConfigsRequest, AlterConfigsResource, AlterConfigsResourceResponse, AlterConfigsResponse,
+        AlterConfigsRequest, AlterConfigsResourceResponse, AlterConfigsResponse, AlterableConfig,
     },
 };
 
 use super::{
-    config_resource::{Alteration, alter, named_twice},
+    config_resource::{Alteration, alter_each},
     errors::Refusal,
 };
 use crate::broker::Shared;
 
 pub async fn handle(shared: Arc<Shared>, request: AlterConfigsRequest) -> AlterConfigsResponse {
-    let twice = named_twice(
-        request.resources.iter().map(|resource| (resource.resource_type, resource.resource_name.as_str())),
-    );
-    let mut response = AlterConfigsResponse::default();
-    for resource in request.resources {
-        let (resource_type, resource_name) = (resource.resource_type, resource.resource_name.clone());
-        let done = if twice.contains(&(resource_type, resource_name.clone())) {
-            let told = "Each resource must appear at most once.";
-            Err(Refusal::new(ErrorCode::InvalidRequest, told))
-        } else {
-            match alteration(resource) {
-                Ok(alteration) => alter(&shared, alteration, request.validate_only).await,
-                Err(refusal) => Err(refusal),
-            }
-        };
+    let resources = request.resources.into_iter().map(|resource| {
+        let (resource_type, name) = (resource.resource_type, resource.resource_name);
+        (resource_type, name, alteration(resource.configs))
+    });
+    let altered = alter_each(&shared, resources.collect(), request.validate_only).await;
+    let responses = altered.into_iter().map(|(resource_type, resource_name, done)| {
         let (error_code, error_message) = Refusal::parts(done);
-        let answer = AlterConfigsResourceResponse { error_code, error_message, resource_type, resource_name };
-        response.responses.push(answer);
-    }
-    response
+        AlterConfigsResourceResponse { error_code, error_message, resource_type, resource_name }
+    });
+    AlterConfigsResponse { responses: responses.collect(), ..Default::default() }
 }
 
-fn alteration(resource: AlterConfigsResource) -> Result<Alteration, Refusal> {
+fn alteration(configs: Vec<AlterableConfig>) -> Result<Alteration, Refusal> {
     let mut operations = Vec::new();
-    for config in resource.configs {
+    for config in configs {
         let Some(value) = config.value else {
             let told = format!("Null value not supported for : {}", config.name);
             return Err(Refusal::new(ErrorCode::InvalidRequest, told));
         };
         operations.push((config.name, Operation::Set(value)));
     }
-    Ok(Alteration {
-        resource_type: resource.resource_type,
-        resource_name: resource.resource_name,
-        operations,
-        replace: true,
-    })
+    Ok(Alteration { operations, replace: true })
 }

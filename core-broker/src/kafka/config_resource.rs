@@ -14,26 +14,48 @@ use crate::{broker::Shared, controller::ControllerError};
 /// The whole of this broker's logging: its level is set when it starts.
 pub const ROOT_LOGGER: &str = "root";
 
-/// One resource of a request to alter configs.
+/// What a request wants to become of one resource.
 pub struct Alteration {
-    pub resource_type: i8,
-    pub resource_name: String,
     pub operations: Vec<(String, Operation)>,
     /// What is not named goes back to its default.
     pub replace: bool,
 }
 
-/// Those that a request names more than once.
-pub fn named_twice<'a>(resources: impl Iterator<Item = (i8, &'a str)>) -> BTreeSet<(i8, String)> {
+/// Done with one resource of a request: its type, its name, and what became of it.
+pub type Altered = (i8, String, Result<(), Refusal>);
+
+/// One after the other; what is named more than once is not touched.
+pub async fn alter_each(
+    shared: &Shared,
+    resources: Vec<(i8, String, Result<Alteration, Refusal>)>,
+    validate_only: bool,
+) -> Vec<Altered> {
     let mut seen = BTreeSet::new();
-    resources
-        .filter(|resource| !seen.insert(*resource))
-        .map(|(resource_type, name)| (resource_type, name.to_owned()))
-        .collect()
+    let named = resources.iter().map(|(resource_type, name, _)| (*resource_type, name.clone()));
+    let twice: BTreeSet<(i8, String)> = named.filter(|named| !seen.insert(named.clone())).collect();
+    let mut altered = Vec::new();
+    for (resource_type, name, alteration) in resources {
+        let done = match alteration {
+            _ if twice.contains(&(resource_type, name.clone())) => {
+                let told = "Each resource must appear at most once.";
+                Err(Refusal::new(ErrorCode::InvalidRequest, told))
+            }
+            Ok(alteration) => alter(shared, resource_type, name.clone(), alteration, validate_only).await,
+            Err(refusal) => Err(refusal),
+        };
+        altered.push((resource_type, name, done));
+    }
+    altered
 }
 
-pub async fn alter(shared: &Shared, alteration: Alteration, validate_only: bool) -> Result<(), Refusal> {
-    let Alteration { resource_type, resource_name, operations, replace } = alteration;
+async fn alter(
+    shared: &Shared,
+    resource_type: i8,
+    resource_name: String,
+    alteration: Alteration,
+    validate_only: bool,
+) -> Result<(), Refusal> {
+    let Alteration { operations, replace } = alteration;
     let mut keys = BTreeSet::new();
     if !operations.iter().all(|(key, _)| keys.insert(key)) {
         return Err(Refusal::new(ErrorCode::InvalidRequest, "Error due to duplicate config keys"));

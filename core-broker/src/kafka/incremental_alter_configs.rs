@@ -7,13 +7,13 @@ use kafka_wire::{
     ErrorCode,
     configs::operation,
     messages::incremental_alter_configs::{
-        AlterConfigsResource, AlterConfigsResourceResponse, AlterableConfig, IncrementalAlterConfigsRequest,
+        AlterConfigsResourceResponse, AlterableConfig, IncrementalAlterConfigsRequest,
         IncrementalAlterConfigsResponse,
     },
 };
 
 use super::{
-    config_resource::{Alteration, alter, named_twice},
+    config_resource::{Alteration, alter_each},
     errors::Refusal,
 };
 use crate::broker::Shared;
@@ -22,36 +22,21 @@ pub async fn handle(
     shared: Arc<Shared>,
     request: IncrementalAlterConfigsRequest,
 ) -> IncrementalAlterConfigsResponse {
-    let twice = named_twice(
-        request.resources.iter().map(|resource| (resource.resource_type, resource.resource_name.as_str())),
-    );
-    let mut response = IncrementalAlterConfigsResponse::default();
-    for resource in request.resources {
-        let (resource_type, resource_name) = (resource.resource_type, resource.resource_name.clone());
-        let done = if twice.contains(&(resource_type, resource_name.clone())) {
-            let told = "Each resource must appear at most once.";
-            Err(Refusal::new(ErrorCode::InvalidRequest, told))
-        } else {
-            match alteration(resource) {
-                Ok(alteration) => alter(&shared, alteration, request.validate_only).await,
-                Err(refusal) => Err(refusal),
-            }
-        };
+    let resources = request.resources.into_iter().map(|resource| {
+        let (resource_type, name) = (resource.resource_type, resource.resource_name);
+        (resource_type, name, alteration(resource.configs))
+    });
+    let altered = alter_each(&shared, resources.collect(), request.validate_only).await;
+    let responses = altered.into_iter().map(|(resource_type, resource_name, done)| {
         let (error_code, error_message) = Refusal::parts(done);
-        let answer = AlterConfigsResourceResponse { error_code, error_message, resource_type, resource_name };
-        response.responses.push(answer);
-    }
-    response
+        AlterConfigsResourceResponse { error_code, error_message, resource_type, resource_name }
+    });
+    IncrementalAlterConfigsResponse { responses: responses.collect(), ..Default::default() }
 }
 
-fn alteration(resource: AlterConfigsResource) -> Result<Alteration, Refusal> {
-    let operations = resource.configs.into_iter().map(operation).collect::<Result<_, _>>()?;
-    Ok(Alteration {
-        resource_type: resource.resource_type,
-        resource_name: resource.resource_name,
-        operations,
-        replace: false,
-    })
+fn alteration(configs: Vec<AlterableConfig>) -> Result<Alteration, Refusal> {
+    let operations = configs.into_iter().map(operation).collect::<Result<_, _>>()?;
+    Ok(Alteration { operations, replace: false })
 }
 
 fn operation(config: AlterableConfig) -> Result<(String, Operation), Refusal> {
