@@ -129,6 +129,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         writers: writers.clone(),
         cleaner,
         coordinators: coordinators.clone(),
+        upkeep: upkeep.clone(),
     };
     let limits = Limits { default_partitions: config.topics.num_partitions, ..Limits::default() };
     let mut metadata = Metadata::open(&data.join("metadata"), limits.clone())?;

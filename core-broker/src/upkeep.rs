@@ -11,7 +11,7 @@ pub struct UpkeepCounts {
     compactions_failed: AtomicU64,
     compacted_bytes: AtomicU64,
     scrubbed_bytes: AtomicU64,
-    scrub_findings: AtomicU64,
+    damages: AtomicU64,
 }
 
 /// One reading of the counts.
@@ -26,8 +26,8 @@ pub struct UpkeepTotals {
     pub compacted_bytes: u64,
     /// Read by the check after an unclean stop.
     pub scrubbed_bytes: u64,
-    /// Damaged places that it found.
-    pub scrub_findings: u64,
+    /// Damaged or missing places of logs, found by that check or when a log was opened.
+    pub damages: u64,
 }
 
 impl UpkeepCounts {
@@ -48,9 +48,12 @@ impl UpkeepCounts {
         self.compacted_bytes.fetch_add(bytes, Relaxed);
     }
 
-    pub fn scrubbed(&self, bytes: u64, findings: u64) {
+    pub fn scrubbed(&self, bytes: u64) {
         self.scrubbed_bytes.fetch_add(bytes, Relaxed);
-        self.scrub_findings.fetch_add(findings, Relaxed);
+    }
+
+    pub fn damaged(&self, places: u64) {
+        self.damages.fetch_add(places, Relaxed);
     }
 
     pub fn totals(&self) -> UpkeepTotals {
@@ -61,7 +64,7 @@ impl UpkeepCounts {
             compactions_failed: self.compactions_failed.load(Relaxed),
             compacted_bytes: self.compacted_bytes.load(Relaxed),
             scrubbed_bytes: self.scrubbed_bytes.load(Relaxed),
-            scrub_findings: self.scrub_findings.load(Relaxed),
+            damages: self.damages.load(Relaxed),
         }
     }
 }

@@ -16,7 +16,7 @@ pub async fn run(work: &Work, partition: &Partition, folder: &Path) {
         Ok(files) => files.before(active),
         Err(error) => {
             error!(partition = %partition.id, %error, "the log cannot be checked");
-            work.counts.scrubbed(0, 1);
+            work.counts.damaged(1);
             return;
         }
     };
@@ -35,7 +35,8 @@ pub async fn run(work: &Work, partition: &Partition, folder: &Path) {
         }
         (bytes, batches) = (bytes + file.bytes, batches + file.batches);
         found += file.findings.len();
-        work.counts.scrubbed(file.bytes, file.findings.len() as u64);
+        work.counts.scrubbed(file.bytes);
+        work.counts.damaged(file.findings.len() as u64);
         throttle.spend(file.bytes);
     }
     // Small files alone are not worth a line for each partition.

@@ -21,6 +21,7 @@ use crate::{
     groups::Coordinators,
     hosted::{Hosted, OpenPartition},
     partition::{Partition, Partitions, blocking},
+    upkeep::UpkeepCounts,
     writer::{self, Writers},
 };
 
@@ -36,6 +37,7 @@ pub struct Host {
     pub writers: Writers,
     pub cleaner: Cleaner,
     pub coordinators: Coordinators,
+    pub upkeep: Arc<UpkeepCounts>,
 }
 
 impl Host {
@@ -141,10 +143,12 @@ impl Host {
         if open.leader_epoch.0 > 0 && !open.folder.exists() {
             let folder = open.folder.display();
             error!(partition = %id, %folder, "the partition's folder is missing, and its records with it (is a volume not mounted?): it begins empty");
+            self.upkeep.damaged(1);
         }
         let opened = blocking(move || Hosted::open(RealDisk, me, open, clock::now_ms())).await;
         let (hosted, recovered) = opened.with_context(|| format!("cannot open the log of {id}"))?;
         writer::log_recovery(&hosted, &recovered);
+        self.upkeep.damaged(recovered.corruption.is_some().into());
         let folder = hosted.folder().to_path_buf();
         let writer = self.writers.of(hosted.id()).clone();
         let (answer, partition) = oneshot::channel();

@@ -205,7 +205,7 @@ impl Gathered {
             ("compactions_failed", "Compactions that were given up", None, totals.compactions_failed),
             ("compaction_read", "Bytes read by compactions", Some(Unit::Bytes), totals.compacted_bytes),
             ("scrub_read", "Bytes checked after an unclean stop", Some(Unit::Bytes), totals.scrubbed_bytes),
-            ("scrub_findings", "Damaged places found after an unclean stop", None, totals.scrub_findings),
+            ("log_damages", "Damaged or missing places found in logs", None, totals.damages),
         ] {
             let counter = Counter::<u64>::default();
             counter.inc_by(value);

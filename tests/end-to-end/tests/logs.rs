@@ -6,7 +6,11 @@ use std::{fs, path::PathBuf, process::Command, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
-use end_to_end::{Scene, command, program, scene};
+use end_to_end::{
+    Scene, command,
+    http::{self, metric},
+    program, scene,
+};
 use kafka_wire::{
     ErrorCode,
     record_batch::{self, BatchHeader, Compression, Producer, RecordsEncoder},
@@ -200,6 +204,7 @@ fn flipped_bytes_in_an_old_segment_are_found_after_an_unclean_stop_and_by_log_ve
             let told = log.lines().find(|line| line.contains("the log is damaged"));
             Ok(told.is_some_and(|line| line.contains("ERROR") && line.contains("00000000000000000001.log")))
         })?;
+        ensure!(damages(scene)? == Some(1.0));
         // The rest goes on.
         ensure!(topic.produce_ok(&large("k", 9))? == 4);
         broker.stop()
@@ -323,6 +328,7 @@ fn what_is_gone_after_a_clean_stop_is_told_and_no_offset_is_given_out_again() {
         broker.start_again()?;
         topic.reconnect(scene.kafka)?;
         ensure!(broker.log().contains("the log had reached offset 5"), "{}", broker.last_words());
+        ensure!(damages(scene)? == Some(1.0));
         ensure!(topic.produce_ok(&batch("k", b"v", now_ms(), Producer::NONE))? == 5);
         ensure!(topic.fetch(0)?.error_code == ErrorCode::OffsetOutOfRange);
         broker.stop()
@@ -359,6 +365,10 @@ fn without_key() -> Bytes {
     records.push(1, None, Some(b"v"), &[]);
     let records = records.finish(Compression::None).expect("one record");
     record_batch::assemble(&records, Producer::NONE).freeze()
+}
+
+fn damages(scene: &Scene) -> Result<Option<f64>> {
+    Ok(metric(&http::get(scene.admin, "/metrics")?, "longhaul_broker_log_damages_total"))
 }
 
 fn logs(scene: &Scene) -> PathBuf {
