@@ -121,7 +121,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         max_bytes_per_second: config.upkeep.cleaner_io_max.0,
     });
     let coordinators = Coordinators::default();
-    let host = Host {
+    let mut host = Host {
         me,
         logs: config.logs(),
         static_configs: static_configs.clone(),
@@ -130,9 +130,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         cleaner,
         coordinators: coordinators.clone(),
         upkeep: upkeep.clone(),
+        after_clean_stop: false,
     };
     let limits = Limits { default_partitions: config.topics.num_partitions, ..Limits::default() };
     let mut metadata = Metadata::open(&data.join("metadata"), limits.clone())?;
+    host.after_clean_stop = metadata.after_clean_stop;
     let known = metadata.image.topics().map(|topic| topic.partition_count()).sum();
     logs_folder::check(&data.join("metadata"), &host.logs, metadata.image.cluster_id(), known)?;
     // Registered before its partitions are opened: each registration begins a new leader epoch.
@@ -184,6 +186,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     // Whoever waits in a group would hold up its connection's end.
     let groups = shared.groups.clone();
     tokio::join!(kafka.stop(), groups.stop());
+    shared.controller.stop().await;
     writers.stop().await;
     Ok(())
 }
@@ -193,7 +196,7 @@ fn register(metadata: &mut Metadata, me: BrokerId, endpoints: Vec<Endpoint>) -> 
         let cluster_id = Uuid::new_v4().simple().to_string();
         info!(cluster_id, "a new cluster");
         metadata.execute(&Command::FormatCluster { cluster_id })?;
-    } else if metadata.image.broker(me).is_none() {
+    } else if metadata.image.brokers().next().is_some() && metadata.image.broker(me).is_none() {
         let known: Vec<String> = metadata.image.brokers().map(|broker| broker.id.to_string()).collect();
         bail!(
             "this data folder belongs to node {}, not to node {me}: set node_id, or give another folder",
@@ -212,4 +215,22 @@ fn endpoint(listener: &str, advertised: &str) -> anyhow::Result<Endpoint> {
         .with_context(|| format!("the advertised address \"{advertised}\" is not HOST:PORT"))?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
     Ok(Endpoint { listener: listener.into(), host: host.into(), port })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_start_that_ended_half_way_is_gone_on_with_and_another_node_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let endpoints = || vec![endpoint("KAFKA", "localhost:9092").unwrap()];
+        let mut metadata = Metadata::open(folder.path(), Limits::default()).unwrap();
+        metadata.execute(&Command::FormatCluster { cluster_id: "c".into() }).unwrap();
+        register(&mut metadata, BrokerId(1), endpoints()).unwrap();
+        let refused = register(&mut metadata, BrokerId(2), endpoints()).unwrap_err();
+        assert!(refused.to_string().contains("belongs to node 1, not to node 2"), "{refused}");
+        register(&mut metadata, BrokerId(1), endpoints()).unwrap();
+        assert_eq!(metadata.image.cluster_id(), Some("c"));
+    }
 }

@@ -42,8 +42,13 @@ pub fn set_aside(logs: &Path, folders: Vec<PathBuf>, topic_id: TopicId) -> bool 
 }
 
 /// What was renamed before the broker ended, and the folders of topics that the metadata have deleted. Folders
-/// of topics that nobody knows are left alone: they may be somebody's. Whether all are out of the way then.
-pub fn find_leftovers(logs: &Path, removed: &BTreeSet<TopicId>) -> anyhow::Result<bool> {
+/// of topics that nobody knows are told and left alone: they may be somebody's, or the metadata have lost them.
+/// Whether all are out of the way then.
+pub fn find_leftovers(
+    logs: &Path,
+    removed: &BTreeSet<TopicId>,
+    known: impl Fn(TopicId) -> bool,
+) -> anyhow::Result<bool> {
     let folders = folders(logs).with_context(|| format!("listing {}", logs.display()))?;
     let mut all = true;
     for folder in folders {
@@ -51,9 +56,12 @@ pub fn find_leftovers(logs: &Path, removed: &BTreeSet<TopicId>) -> anyhow::Resul
             tokio::task::spawn_blocking(move || remove(&folder));
         } else if let Some(topic_id) =
             topic_of(&RealDisk, &folder).map(|id| TopicId(uuid::Uuid::from_bytes(id)))
-            && removed.contains(&topic_id)
         {
-            all &= set_aside(logs, vec![folder], topic_id);
+            if removed.contains(&topic_id) {
+                all &= set_aside(logs, vec![folder], topic_id);
+            } else if !known(topic_id) {
+                warn!(folder = %folder.display(), topic_id = %topic_id.0, "a partition of a topic that the metadata do not know: it is left alone");
+            }
         }
     }
     Ok(all)
@@ -133,7 +141,7 @@ mod tests {
             // As they were named once.
             folder_of(logs.path(), "gone-2.00000000000000000000000000000007.deleted", ID),
         ];
-        assert!(find_leftovers(logs.path(), &BTreeSet::from([TopicId(ID)])).unwrap());
+        assert!(find_leftovers(logs.path(), &BTreeSet::from([TopicId(ID)]), |_| false).unwrap());
         // Removed in the background.
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
         while folders(logs.path()).unwrap() != [kept.clone()] {
@@ -149,7 +157,7 @@ mod tests {
         let gone = folder_of(logs.path(), "gone-1", ID);
         // A file stands where the folder would go.
         fs::write(logs.path().join("00000000000000000000000000000007-0.deleted"), "").unwrap();
-        assert!(!find_leftovers(logs.path(), &BTreeSet::from([TopicId(ID)])).unwrap());
+        assert!(!find_leftovers(logs.path(), &BTreeSet::from([TopicId(ID)]), |_| false).unwrap());
         assert!(stuck.exists() && !gone.exists());
     }
 

@@ -13,7 +13,7 @@ use tokio::{
     sync::oneshot,
     task::{JoinError, JoinSet},
 };
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::{
     cleaner::Cleaner,
@@ -38,6 +38,8 @@ pub struct Host {
     pub cleaner: Cleaner,
     pub coordinators: Coordinators,
     pub upkeep: Arc<UpkeepCounts>,
+    /// The run before this one was ended in order: all that was created is there.
+    pub after_clean_stop: bool,
 }
 
 impl Host {
@@ -45,7 +47,8 @@ impl Host {
     /// Whether all is done then.
     pub(super) async fn catch_up(&self, image: &ClusterImage, removed: &BTreeSet<TopicId>) -> bool {
         // First: a deleted topic may stand where one of its name is to be opened.
-        let removed = deleted::find_leftovers(&self.logs, removed).unwrap_or_else(|error| {
+        let known = |topic_id| image.topic_by_id(topic_id).is_some();
+        let removed = deleted::find_leftovers(&self.logs, removed, known).unwrap_or_else(|error| {
             error!("the folders of deleted topics stay: {error:#}");
             false
         });
@@ -121,6 +124,20 @@ impl Host {
         deleted::set_aside(&self.logs, folders, topic_id)
     }
 
+    fn tell_if_missing(&self, open: &OpenPartition) {
+        // Each start begins a new epoch: the first one is a partition that was created since.
+        if open.leader_epoch.0 == 0 || open.folder.exists() {
+            return;
+        }
+        let (partition, folder) = (&open.id, open.folder.display());
+        if open.leader_epoch.0 == 1 && !self.after_clean_stop {
+            warn!(%partition, %folder, "the partition has no folder: it was being created when the broker ended, or its folder is lost; it begins empty");
+        } else {
+            error!(%partition, %folder, "the partition's folder is missing, and its records with it (is a volume not mounted?): it begins empty");
+            self.upkeep.damaged(1);
+        }
+    }
+
     fn to_open(&self, image: &ClusterImage, topic: &Topic, record: &PartitionRecord) -> OpenPartition {
         let id = TopicPartition { topic: topic.name.clone(), partition: record.partition };
         OpenPartition {
@@ -139,12 +156,7 @@ impl Host {
 
     async fn open_partition(&self, open: OpenPartition) -> anyhow::Result<()> {
         let (me, id) = (self.me, open.id.clone());
-        // Each start begins a new epoch: the first one is a partition that was created since.
-        if open.leader_epoch.0 > 0 && !open.folder.exists() {
-            let folder = open.folder.display();
-            error!(partition = %id, %folder, "the partition's folder is missing, and its records with it (is a volume not mounted?): it begins empty");
-            self.upkeep.damaged(1);
-        }
+        self.tell_if_missing(&open);
         let opened = blocking(move || Hosted::open(RealDisk, me, open, clock::now_ms())).await;
         let (hosted, recovered) = opened.with_context(|| format!("cannot open the log of {id}"))?;
         writer::log_recovery(&hosted, &recovered);

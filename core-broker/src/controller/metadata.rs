@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeSet,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -12,8 +13,9 @@ use broker_logic::{
     ids::TopicId,
 };
 use bytes::Bytes;
-use commit_log::{Disk, Log, LogConfig, LogError, RealDisk};
+use commit_log::{Corruption, Disk, DiskFile, Log, LogConfig, LogError, RealDisk};
 use kafka_wire::record_batch::{self, Compression, Producer, RecordsEncoder};
+use tracing::warn;
 
 use super::{ControllerError, removed_topic};
 use crate::clock;
@@ -22,6 +24,10 @@ use crate::clock;
 const METADATA_TOPIC_ID: [u8; 16] = [0; 16];
 
 const METADATA_READ_BYTES: usize = 1 << 20;
+
+/// In the folder of the log: what was found damaged in it. No start goes on while it is there.
+const DAMAGED: &str = "damaged";
+const DAMAGED_BYTES: u64 = 4_096;
 
 /// A snapshot is taken when the records since the last one take this much, and as much as itself: so the log is
 /// never much longer than what it tells, and nothing is written more than about twice.
@@ -36,6 +42,8 @@ pub struct Metadata<D: Disk = RealDisk> {
     /// Topics that were deleted, as far back as the log goes.
     pub(super) removed: BTreeSet<TopicId>,
     limits: Limits,
+    /// The log was closed before.
+    pub after_clean_stop: bool,
     /// The newest snapshot; 0 before there is one.
     snapshot_offset: i64,
     /// When the records since then take so much, the next one is due.
@@ -129,14 +137,19 @@ impl<D: Disk> Metadata<D> {
 }
 
 fn load<D: Disk>(disk: D, folder: &Path, limits: Limits) -> anyhow::Result<Metadata<D>> {
+    if let Some(told) = damage_of(&disk, folder)? {
+        bail!("{told}; to go on with what is left of it, remove {}", folder.join(DAMAGED).display());
+    }
     let (log, recovered) = Log::open(disk.clone(), folder, LogConfig::new(METADATA_TOPIC_ID))?;
     if let Some(damage) = recovered.corruption {
-        bail!(
-            "{} is damaged at byte {} ({}): restore the folder from a copy",
-            damage.file,
-            damage.position,
-            damage.reason
-        );
+        let Corruption { file, position, reason, .. } = damage;
+        let told = format!("{file} is damaged at byte {position} ({reason}): restore the folder from a copy");
+        // The log is in order again, without what stood behind: no later start may take it for whole.
+        mark_damaged(&disk, folder, &told).with_context(|| told.clone())?;
+        bail!(told);
+    }
+    if recovered.truncated_bytes > 0 {
+        warn!(bytes = recovered.truncated_bytes, "cut an unfinished write off the end of the metadata log");
     }
     let (snapshot_offset, mut image) = match log.latest_snapshot()? {
         Some((offset, state)) => (offset, ClusterImage::decode(state.into())?),
@@ -155,11 +168,12 @@ fn load<D: Disk>(disk: D, folder: &Path, limits: Limits) -> anyhow::Result<Metad
             bail!("the records from offset {offset} on are missing: restore the folder from a copy");
         }
         for batch in record_batch::batches(&bytes) {
-            let (header, range) = batch?;
+            let (header, range) = batch.with_context(|| damaged(offset))?;
             if header.base_offset > offset {
                 bail!("the records from offset {offset} on are missing: restore the folder from a copy");
             }
-            for record in record_batch::decode_records(bytes.slice(range), METADATA_READ_BYTES)? {
+            let records = record_batch::decode_records(bytes.slice(range), METADATA_READ_BYTES);
+            for record in records.with_context(|| damaged(offset))? {
                 let value = record.value.context("a metadata record without a value")?;
                 let record = Record::decode(value)?;
                 image.apply(&record)?;
@@ -168,9 +182,42 @@ fn load<D: Disk>(disk: D, folder: &Path, limits: Limits) -> anyhow::Result<Metad
             offset = header.next_offset();
         }
     }
+    let after_clean_stop = recovered.clean_shutdown;
     let (folder, snapshot_after) = (folder.to_owned(), SNAPSHOT_AFTER_BYTES);
     let snapshot_due = snapshot_after;
-    Ok(Metadata { disk, folder, log, image, removed, limits, snapshot_offset, snapshot_due, snapshot_after })
+    Ok(Metadata {
+        disk,
+        folder,
+        log,
+        image,
+        removed,
+        limits,
+        after_clean_stop,
+        snapshot_offset,
+        snapshot_due,
+        snapshot_after,
+    })
+}
+
+fn damaged(offset: i64) -> String {
+    format!("the records from offset {offset} on are damaged: restore the folder from a copy")
+}
+
+fn damage_of<D: Disk>(disk: &D, folder: &Path) -> io::Result<Option<String>> {
+    let file = match disk.open(&folder.join(DAMAGED)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    let mut told = vec![0; file.len()?.min(DAMAGED_BYTES) as usize];
+    let read = file.read_full_at(&mut told, 0)?;
+    Ok(Some(String::from_utf8_lossy(&told[..read]).trim_end().to_owned()))
+}
+
+fn mark_damaged<D: Disk>(disk: &D, folder: &Path, told: &str) -> io::Result<()> {
+    let file = disk.create(&folder.join(DAMAGED))?;
+    file.write_at(told.as_bytes(), 0)?;
+    file.sync_data()?;
+    disk.sync_dir(folder)
 }
 
 #[cfg(test)]
@@ -309,6 +356,34 @@ mod tests {
                 let image = metadata.image.clone();
                 drop(metadata);
                 assert_eq!(open(&disk.crash(0)).image, image, "failure {failing} (sync: {sync})");
+            }
+        }
+    }
+
+    #[test]
+    fn a_damaged_log_is_refused_by_every_start_until_somebody_says_otherwise() {
+        for closed in [false, true] {
+            let disk = MemDisk::new();
+            let mut metadata = begin(&disk);
+            for command in commands(5) {
+                metadata.execute(&command).unwrap();
+            }
+            if closed {
+                metadata.close().unwrap();
+            }
+            let log = &files(&disk, ".log")[0];
+            let mut bytes = disk.bytes(log).unwrap();
+            // Of a closed log the end is known; of another one what stands behind the damage tells of it.
+            let at = if closed { bytes.len() - 1 } else { bytes.len() / 2 };
+            bytes[at] ^= 1;
+            disk.overwrite(log, bytes);
+            for _ in 0..2 {
+                let refused = Metadata::open_on(disk.clone(), folder(), Limits::default()).err().unwrap();
+                assert!(format!("{refused:#}").contains("restore the folder from a copy"), "{refused:#}");
+            }
+            if !closed {
+                disk.remove(&folder().join(DAMAGED)).unwrap();
+                assert_eq!(open(&disk).image.cluster_id(), Some("c"), "what is left");
             }
         }
     }

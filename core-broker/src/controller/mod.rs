@@ -37,13 +37,16 @@ pub enum ControllerError {
     Stopping,
 }
 
-type Answer = oneshot::Sender<Result<Vec<Record>, ControllerError>>;
+enum Asked {
+    Run(Command, oneshot::Sender<Result<Vec<Record>, ControllerError>>),
+    Turn(oneshot::Sender<()>),
+    Stop(oneshot::Sender<()>),
+}
 
 /// Asks the controller. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Controller {
-    /// No command: a turn and nothing else.
-    queue: mpsc::Sender<(Option<Command>, Answer)>,
+    queue: mpsc::Sender<Asked>,
 }
 
 impl Controller {
@@ -52,14 +55,23 @@ impl Controller {
     /// and meanwhile the partition answers that it has no storage.
     pub async fn run(&self, command: Command) -> Result<Vec<Record>, ControllerError> {
         let (answer, result) = oneshot::channel();
-        self.queue.send((Some(command), answer)).await.map_err(|_| ControllerError::Stopping)?;
+        self.queue.send(Asked::Run(command, answer)).await.map_err(|_| ControllerError::Stopping)?;
         result.await.map_err(|_| ControllerError::Stopping)?
     }
 
     /// Once the controller takes a turn; `false` if it has ended.
     pub async fn turns(&self) -> bool {
         let (answer, result) = oneshot::channel();
-        self.queue.send((None, answer)).await.is_ok() && result.await.is_ok()
+        self.queue.send(Asked::Turn(answer)).await.is_ok() && result.await.is_ok()
+    }
+
+    /// Once the metadata log is closed: only a log that was closed can tell at its next opening that its end is
+    /// gone.
+    pub async fn stop(&self) {
+        let (answer, closed) = oneshot::channel();
+        // One that has ended has closed it.
+        let _ = self.queue.send(Asked::Stop(answer)).await;
+        let _ = closed.await;
     }
 }
 
@@ -79,22 +91,34 @@ pub async fn start(
     let is_done = host.catch_up(&metadata.image, &metadata.removed).await;
     let try_again_at = (!is_done).then(|| Instant::now() + TRY_AGAIN);
     let (published, receiver) = watch::channel(Arc::new(metadata.image.clone()));
-    let (queue, commands) = mpsc::channel(QUEUE);
+    let (queue, asked) = mpsc::channel(QUEUE);
     let controller = Loop { metadata, host, published, try_again_at };
-    thread::start("controller", move || controller.run(commands)).context("cannot start a thread")?;
+    thread::start("controller", move || controller.run(asked)).context("cannot start a thread")?;
     Ok((Controller { queue }, receiver))
 }
 
 impl Loop {
     /// Runs on its own thread: the metadata log is written and synced here.
-    async fn run(mut self, mut commands: mpsc::Receiver<(Option<Command>, Answer)>) {
+    async fn run(mut self, mut asked: mpsc::Receiver<Asked>) {
+        let mut stopped = None;
         loop {
             let next = match self.try_again_at {
-                None => Ok(commands.recv().await),
-                Some(at) => tokio::time::timeout_at(at, commands.recv()).await,
+                None => Ok(asked.recv().await),
+                Some(at) => tokio::time::timeout_at(at, asked.recv()).await,
             };
-            let (command, answer) = match next {
-                Ok(Some(next)) => next,
+            match next {
+                Ok(Some(Asked::Run(command, answer))) => {
+                    let result = self.execute(&command).await;
+                    let _ = answer.send(result);
+                    self.shorten();
+                }
+                Ok(Some(Asked::Turn(answer))) => {
+                    let _ = answer.send(());
+                }
+                Ok(Some(Asked::Stop(answer))) => {
+                    stopped = Some(answer);
+                    break;
+                }
                 Ok(None) => break,
                 Err(_) => {
                     self.try_again_at = None;
@@ -103,18 +127,14 @@ impl Loop {
                     self.remember(is_done);
                     // Whoever waits for a partition looks again.
                     self.published.send_modify(|_| {});
-                    continue;
                 }
-            };
-            let result = match &command {
-                Some(command) => self.execute(command).await,
-                None => Ok(Vec::new()),
-            };
-            let _ = answer.send(result);
-            self.shorten();
+            }
         }
         if let Err(error) = self.metadata.close() {
             error!(%error, "could not close the metadata log");
+        }
+        if let Some(stopped) = stopped {
+            let _ = stopped.send(());
         }
     }
 

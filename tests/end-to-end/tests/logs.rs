@@ -336,6 +336,55 @@ fn what_is_gone_after_a_clean_stop_is_told_and_no_offset_is_given_out_again() {
 }
 
 #[test]
+fn metadata_that_lost_their_end_are_refused_by_every_start() {
+    scene(|scene| {
+        let mut broker = scene.broker()?;
+        let mut topic = Topic::create(scene.kafka, "kept", &[])?;
+        topic.produce_ok(&batch("k", b"v", now_ms(), Producer::NONE))?;
+        broker.stop()?;
+        let log = scene.path("core-broker/metadata/00000000000000000000.log");
+        let whole = fs::read(&log)?;
+        fs::write(&log, &whole[..whole.len() - 10])?;
+        for _ in 0..2 {
+            ensure!(broker.start_again().is_err(), "it starts without the end of its metadata");
+            broker.ended_within(Duration::from_secs(10))?;
+            ensure!(
+                broker.last_words().contains("restore the folder from a copy"),
+                "{}",
+                broker.last_words()
+            );
+        }
+        // As an operator who has a copy does.
+        fs::write(&log, &whole)?;
+        fs::remove_file(scene.path("core-broker/metadata/damaged"))?;
+        broker.start_again()?;
+        topic.reconnect(scene.kafka)?;
+        ensure!(topic.read()?.len() == 1);
+        broker.stop()
+    });
+}
+
+#[test]
+fn a_partition_without_its_folder_is_told_as_what_it_can_be() {
+    scene(|scene| {
+        let mut broker = scene.broker()?;
+        Topic::create(scene.kafka, "young", &[])?;
+        broker.kill()?;
+        fs::remove_dir_all(logs(scene).join("young-0"))?;
+        broker.start_again()?;
+        // A kill may come between what the metadata say and what is done.
+        ensure!(broker.log().contains("it was being created when the broker ended, or its folder is lost"));
+        ensure!(damages(scene)? == Some(0.0));
+        broker.stop()?;
+        fs::remove_dir_all(logs(scene).join("young-0"))?;
+        broker.start_again()?;
+        ensure!(broker.log().contains("the partition's folder is missing, and its records with it"));
+        ensure!(damages(scene)? == Some(1.0));
+        broker.stop()
+    });
+}
+
+#[test]
 fn a_broker_refuses_to_start_without_its_metadata_or_its_logs() {
     scene(|scene| {
         let mut broker = scene.broker()?;
