@@ -44,7 +44,7 @@ pub struct Corruption {
     pub position: u64,
     /// The first offset that is not served any more.
     pub offset: i64,
-    /// The log goes on here: behind all that it is known to have held.
+    /// The log goes on here: behind all that it is known to have held, be it acknowledged or not.
     pub until: i64,
     pub reason: String,
     /// The files that hold what was set aside.
@@ -331,6 +331,17 @@ impl<D: Disk> Restoring<'_, D> {
         Ok(Examined { active, chain, file_bytes, bad })
     }
 
+    /// Where the last whole batch ends that stands behind the bad one.
+    fn end_behind(&self, examined: &Examined<D::File>) -> Result<Option<i64>, LogError> {
+        let Examined { active, chain, file_bytes, .. } = examined;
+        if *file_bytes <= active.bytes {
+            return Ok(None);
+        }
+        let behind =
+            quarantine::end_of_last_batch(&*active.file, active.bytes, *file_bytes, chain.next_offset);
+        behind.map_err(doing("reading", &self.dir.join(log_name(active.base))))
+    }
+
     /// The log ends with the last good batch of `examined`, which becomes the active segment.
     fn cut(
         mut self,
@@ -339,23 +350,24 @@ impl<D: Disk> Restoring<'_, D> {
         later: &[i64],
     ) -> Result<Restored<D::File>, LogError> {
         let Restoring { disk, dir, .. } = self;
-        let Examined { active, chain, file_bytes, bad } = examined;
-        let end = chain.next_offset;
+        let end = examined.chain.next_offset;
         let mut until = self.proven_end.max(end);
         if let Some(&last) = later.last() {
-            until = until.max(self.examine(last)?.chain.next_offset);
+            let examined = self.examine(last)?;
+            let behind = self.end_behind(&examined)?;
+            until = until.max(examined.chain.next_offset).max(behind.unwrap_or(end));
         }
+        let behind = self.end_behind(&examined)?;
+        until = until.max(behind.unwrap_or(end));
         if until == end {
             clean_shutdown::remove(disk, dir)?; // it vouched for what is about to be cut
         }
+        let Examined { active, file_bytes, bad, .. } = examined;
         let path = dir.join(log_name(active.base));
         let file = Arc::clone(&active.file);
         let bad_bytes = file_bytes.saturating_sub(active.bytes);
-        let behind = bad_bytes > 0
-            && quarantine::holds_a_batch(&*file, active.bytes, file_bytes, end)
-                .map_err(doing("reading", &path))?;
         let mut corruption = None;
-        if behind || until > end {
+        if behind.is_some() || until > end {
             let (set_aside, set_aside_bytes) = quarantine::set_aside(disk, dir, &active, file_bytes, later)?;
             corruption = Some(Corruption {
                 file: log_name(active.base),

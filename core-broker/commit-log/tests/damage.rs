@@ -1,6 +1,6 @@
 //! Bytes changed behind the log's back: found, told, set aside; never served as good, never a panic.
 
-use commit_log::{CompactionOrder, Corruption, Disk, Log, LogConfig, MemDisk, ReadError, verify};
+use commit_log::{CompactionOrder, Corruption, Disk, DiskFile, Log, LogConfig, MemDisk, ReadError, verify};
 use kafka_wire::record_batch::{Compression, Producer, batches};
 
 use crate::support::*;
@@ -38,12 +38,12 @@ fn a_batch_behind_a_damaged_one_is_set_aside_and_told() {
         file: THIRD.to_owned(),
         position: size as u64,
         offset: 9,
-        until: 9,
+        until: 12,
         reason: "the checksum does not hold".to_owned(),
         set_aside: vec![aside.clone()],
         set_aside_bytes: 3 * size as u64,
     };
-    assert_eq!((recovered.log_end, recovered.truncated_bytes, recovered.corruption), (9, 0, Some(told)));
+    assert_eq!((recovered.log_end, recovered.truncated_bytes, recovered.corruption), (12, 0, Some(told)));
     assert_eq!(read_all(&log.reader(), 0, 1), batches[..9].concat());
     let kept = disk.crash(0).bytes(&dir().join(aside)).expect("durable before the cut");
     assert_eq!(kept[size..], batches[10..].concat());
@@ -193,20 +193,74 @@ fn a_power_cut_while_batches_are_set_aside_loses_none_of_them() {
 }
 
 #[test]
-fn damage_at_the_same_place_twice_keeps_both() {
+fn what_was_set_aside_before_is_kept() {
     let (disk, batches) = twelve_batches();
     let size = batches[0].len();
-    for n in 0..2 {
-        change(&disk, THIRD, |bytes| bytes[30] ^= 1);
+    let earlier = format!("{THIRD}.quarantine-{size}");
+    disk.create(&dir().join(&earlier)).unwrap().write_at(b"earlier", 0).unwrap();
+    change(&disk, THIRD, |bytes| bytes[size + 30] ^= 1);
+    let (_, recovered) = open(&disk);
+    let aside = format!("{earlier}-2");
+    assert_eq!(recovered.corruption.unwrap().set_aside, [aside.clone()]);
+    assert_eq!(disk.bytes(&dir().join(earlier)).unwrap(), b"earlier");
+    assert_eq!(disk.bytes(&dir().join(aside)).unwrap().len(), 3 * size);
+}
+
+type Behind<'a> = (&'a str, &'a dyn Fn(&mut Vec<u8>), i64, i64);
+
+#[test]
+fn offsets_of_batches_behind_a_damaged_one_are_not_given_out_again() {
+    let size = twelve_batches().1[0].len();
+    let carried = || batch(5000, 0, 0, 1, 60);
+    let table: [Behind; 8] = [
+        // what happened to the last segment, how, the first offset lost, where the log goes on
+        ("a byte of a value", &|bytes| bytes[size + 100] ^= 1, 9, 12),
+        ("two batches", &|bytes| [100, 2 * size + 100].iter().for_each(|at| bytes[*at] ^= 1), 8, 12),
+        ("no header is left", &|bytes| bytes[size..size + 61].fill(0), 9, 12),
+        ("a size that leads to nowhere", &|bytes| bytes[size + 11] += 1, 9, 12),
+        ("a size that leads to the end", &|bytes| bytes[size + 10] += 1, 9, 12),
+        ("the last one is torn", &|bytes| bytes.truncate(4 * size - 1), 11, 11),
+        (
+            "and one before it",
+            &|bytes| {
+                bytes[100] ^= 1;
+                bytes.truncate(4 * size - 1)
+            },
+            8,
+            11,
+        ),
+        (
+            "a value that looks like a batch",
+            &|bytes| bytes[size + 70..][..carried().len()].copy_from_slice(&carried()),
+            9,
+            12,
+        ),
+    ];
+    for (what, damage, from, until) in table {
+        let (disk, batches) = twelve_batches();
+        change(&disk, THIRD, damage);
         let (mut log, recovered) = open(&disk);
-        assert_eq!(recovered.log_end, 8);
-        let expected = if n == 0 { "" } else { "-2" };
-        assert_eq!(recovered.corruption.unwrap().set_aside, [format!("{THIRD}.quarantine-0{expected}")]);
-        batches[8..10].iter().for_each(|batch| log.append(batch).unwrap());
+        let told = recovered.corruption.map(|lost| (lost.offset, lost.until));
+        assert_eq!((told, recovered.log_end), ((from < until).then_some((from, until)), until), "{what}");
+        let later = batch(until, 0, 0, 1, 10);
+        log.append(&later).unwrap();
         log.sync().unwrap();
+        let (log, again) = open(&disk.crash(0));
+        assert_eq!((again.log_end, again.corruption), (until + 1, None), "{what}");
+        let left = [&batches[..from as usize], &[later]].concat().concat();
+        assert_eq!(read_all(&log.reader(), 0, 1), left, "{what}");
     }
-    assert_eq!(disk.bytes(&dir().join(format!("{THIRD}.quarantine-0"))).unwrap().len(), 4 * size);
-    assert_eq!(disk.bytes(&dir().join(format!("{THIRD}.quarantine-0-2"))).unwrap().len(), 2 * size);
+}
+
+#[test]
+fn offsets_of_batches_behind_damage_in_two_segments_are_not_given_out_again() {
+    let (disk, batches) = twelve_batches();
+    change(&disk, SECOND, |bytes| bytes.truncate(500));
+    change(&disk, THIRD, |bytes| bytes[100] ^= 1);
+    let (log, recovered) = open(&disk);
+    let lost = recovered.corruption.unwrap();
+    assert_eq!((lost.offset, lost.until, recovered.log_end), (6, 12, 12));
+    assert_eq!(read_all(&log.reader(), 0, 1), batches[..6].concat());
 }
 
 #[test]
@@ -249,8 +303,9 @@ fn a_batch_larger_than_any_buffer_is_checked_to_its_last_byte() {
         let disk = disk.crash(0);
         change(&disk, FIRST, |bytes| bytes[batches[0].len() + at] ^= 0x80);
         let (_, recovered) = Log::open(disk, dir(), config()).unwrap();
-        assert_eq!(recovered.log_end, 1, "byte {at}");
-        assert_eq!(recovered.corruption.unwrap().set_aside_bytes, (large.len() + batches[2].len()) as u64);
+        let lost = recovered.corruption.unwrap();
+        assert_eq!((lost.offset, lost.until, recovered.log_end), (1, 3, 3), "byte {at}");
+        assert_eq!(lost.set_aside_bytes, (large.len() + batches[2].len()) as u64);
     }
 }
 

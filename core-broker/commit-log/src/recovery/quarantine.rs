@@ -15,40 +15,106 @@ use crate::{
 const MAGIC_AT: usize = 16;
 const MAGIC: u8 = 2;
 
-/// Whether a whole batch with an offset from `log_end` on begins anywhere between `from` and `end`.
-pub(super) fn holds_a_batch<F: DiskFile>(file: &F, from: u64, end: u64, log_end: i64) -> io::Result<bool> {
+/// Where the log had come with the last whole batch between `from` and `end`, of those with an offset from
+/// `log_end` on. `None` if there is none.
+pub(super) fn end_of_last_batch<F: DiskFile>(
+    file: &F,
+    from: u64,
+    end: u64,
+    log_end: i64,
+) -> io::Result<Option<i64>> {
     // Bytes made to look like headers could ask for the whole rest each; whoever spends this much has
     // something there that is worth keeping.
-    let mut checksum_budget = 4 * (end - from);
-    let mut window = vec![0; WHOLE_SEGMENT_WINDOW];
-    let mut at = from;
-    while at + HEADER_BYTES as u64 <= end {
-        let wanted = window.len().min(usize::try_from(end - at).unwrap_or(usize::MAX));
-        let filled = file.read_full_at(&mut window[..wanted], at)?;
-        let Some(last_start) = filled.checked_sub(HEADER_BYTES) else { break };
-        for start in 0..=last_start {
-            if window[start + MAGIC_AT] != MAGIC {
-                continue;
-            }
-            let Ok(header) = BatchHeader::peek(&window[start..filled]) else { continue };
-            let found = Found { position: at + start as u64, header };
-            if header.size as u64 > end - found.position || !could_follow(&found, log_end) {
-                continue;
-            }
-            let cost = (header.size as u64).max(end - found.position).min(WHOLE_SEGMENT_WINDOW as u64);
-            let Some(left) = checksum_budget.checked_sub(cost.max(header.size as u64)) else {
-                return Ok(true);
-            };
-            checksum_budget = left;
-            match Scan::new(file, found.position, end, WHOLE_SEGMENT_WINDOW).checksum_holds(&found) {
-                Ok(true) => return Ok(true),
-                Ok(false) | Err(Halt::Bad { .. }) => {}
+    let mut search = Search { file, end, log_end, checksum_budget: 4 * (end - from), reached: None };
+    let mut next = Some(from);
+    while let Some(at) = next {
+        let behind = search.walk(at)?;
+        next = search.next_batch(behind)?;
+    }
+    Ok(search.reached)
+}
+
+struct Search<'a, F> {
+    file: &'a F,
+    end: u64,
+    log_end: i64,
+    checksum_budget: u64,
+    reached: Option<i64>,
+}
+
+impl<F: DiskFile> Search<'_, F> {
+    /// From header to header, as far as there are any; returns where the last whole batch ends. A damaged one
+    /// in between is stepped over: what a batch carries may look like batches.
+    fn walk(&mut self, from: u64) -> io::Result<u64> {
+        let mut scan = Scan::new(self.file, from, self.end, WHOLE_SEGMENT_WINDOW);
+        let mut behind = from;
+        loop {
+            let found = match scan.next() {
+                Ok(Some(found)) => found,
+                Ok(None) | Err(Halt::Bad { .. }) => return Ok(behind),
                 Err(Halt::Io(error)) => return Err(error),
+            };
+            if could_follow(&found, self.log_end) && holds(&mut scan, &found)? {
+                self.reached = self.reached.max(Some(found.header.next_offset()));
+                behind = scan.position();
+            } else if !self.afford(found.header.size as u64) {
+                return Ok(behind);
             }
         }
-        at += last_start as u64 + 1;
     }
-    Ok(false)
+
+    /// Looks at every byte from `from` on for one where a whole batch begins.
+    fn next_batch(&mut self, from: u64) -> io::Result<Option<u64>> {
+        let mut window = vec![0; WHOLE_SEGMENT_WINDOW];
+        let mut at = from;
+        while at + HEADER_BYTES as u64 <= self.end {
+            let wanted = window.len().min(usize::try_from(self.end - at).unwrap_or(usize::MAX));
+            let filled = self.file.read_full_at(&mut window[..wanted], at)?;
+            let Some(last_start) = filled.checked_sub(HEADER_BYTES) else { break };
+            for start in 0..=last_start {
+                if window[start + MAGIC_AT] != MAGIC {
+                    continue;
+                }
+                let Ok(header) = BatchHeader::peek(&window[start..filled]) else { continue };
+                let found = Found { position: at + start as u64, header };
+                let (size, rest) = (header.size as u64, self.end - found.position);
+                if size > rest || !could_follow(&found, self.log_end) {
+                    continue;
+                }
+                // A whole window is read for a small one, too.
+                if !self.afford(size.max(rest.min(WHOLE_SEGMENT_WINDOW as u64))) {
+                    return Ok(None);
+                }
+                let mut scan = Scan::new(self.file, found.position, self.end, WHOLE_SEGMENT_WINDOW);
+                if holds(&mut scan, &found)? {
+                    return Ok(Some(found.position));
+                }
+            }
+            at += last_start as u64 + 1;
+        }
+        Ok(None)
+    }
+
+    fn afford(&mut self, bytes: u64) -> bool {
+        match self.checksum_budget.checked_sub(bytes) {
+            Some(left) => {
+                self.checksum_budget = left;
+                true
+            }
+            None => {
+                self.reached = self.reached.max(Some(self.log_end));
+                false
+            }
+        }
+    }
+}
+
+fn holds<F: DiskFile>(scan: &mut Scan<F>, found: &Found) -> io::Result<bool> {
+    match scan.checksum_holds(found) {
+        Ok(holds) => Ok(holds),
+        Err(Halt::Bad { .. }) => Ok(false),
+        Err(Halt::Io(error)) => Err(error),
+    }
 }
 
 /// Copies the end of the damaged segment and renames the later ones; returns the names and how many bytes.
