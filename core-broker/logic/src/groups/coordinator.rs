@@ -11,6 +11,7 @@ use super::admission::Admitted;
 use super::config::GroupConfig;
 use super::description::{GroupDescription, GroupListing, dead};
 use super::error::{GroupError, PersistError};
+use super::forgetting::{Forgetting, Forgotten};
 use super::group::{Group, GroupState, refuse_waiting};
 use super::messages::{Action, Answer, Input, Request, Token};
 use super::record::OffsetsRecord;
@@ -26,6 +27,7 @@ pub struct Coordinator {
     alarms: BTreeSet<(Instant, Arc<str>)>,
     alarm_of: BTreeMap<Arc<str>, Instant>,
     saves: Saves,
+    forgetting: Forgetting,
     wall: WallClock,
     next_expiry_check: Instant,
 }
@@ -63,6 +65,7 @@ impl Coordinator {
             alarms: BTreeSet::new(),
             alarm_of: BTreeMap::new(),
             saves: Saves::default(),
+            forgetting: Forgetting::default(),
             wall: WallClock { set_at: now, unix_ms },
         }
     }
@@ -90,7 +93,8 @@ impl Coordinator {
     pub fn handle(&mut self, input: Input, now: Instant, actions: &mut Vec<Action>) {
         match input {
             Input::Loaded => self.loaded(now, actions),
-            Input::LoadFailed => self.phase = Phase::Unreadable,
+            Input::LoadFailed => self.load_failed(),
+            Input::LoadAgain => self.load_again(),
             Input::TopicDeleted { topic } => self.topic_deleted(&topic, now, actions),
             Input::Resigned => self.resign(now, actions),
             Input::Request { token, request } => self.request(token, &request, now, actions),
@@ -115,7 +119,7 @@ impl Coordinator {
             return None;
         }
         let alarm = self.alarms.first().map(|(at, _)| *at);
-        Some(alarm.map_or(self.next_expiry_check, |alarm| alarm.min(self.next_expiry_check)))
+        [alarm, self.forgetting.deadline(), Some(self.next_expiry_check)].into_iter().flatten().min()
     }
 
     /// In order of group id.
@@ -160,30 +164,59 @@ impl Coordinator {
         for group_id in self.groups.keys().cloned().collect::<Vec<_>>() {
             self.with_group(&group_id, now, actions, Group::resume);
         }
+        // Nobody could commit since: all that is there was committed before.
+        for topic in self.forgetting.take_unread() {
+            self.forget(self.committed_for(&topic), now, actions);
+        }
+    }
+
+    fn load_failed(&mut self) {
+        if self.phase == Phase::Loading {
+            self.phase = Phase::Unreadable;
+            // Some of the records are no state that there ever was.
+            self.groups.clear();
+        }
+    }
+
+    fn load_again(&mut self) {
+        if self.phase == Phase::Unreadable {
+            self.phase = Phase::Loading;
+        }
+    }
+
+    fn topic_deleted(&mut self, topic: &str, now: Instant, actions: &mut Vec<Action>) {
+        match self.phase {
+            Phase::Loading | Phase::Unreadable => self.forgetting.later(topic),
+            Phase::Active => self.forget(self.committed_for(topic), now, actions),
+            Phase::Resigned => {}
+        }
     }
 
     /// Also what is on its way to the disk, which would outlive the topic.
-    fn topic_deleted(&mut self, topic: &str, now: Instant, actions: &mut Vec<Action>) {
-        if self.phase != Phase::Active {
-            return;
-        }
+    fn committed_for(&self, topic: &str) -> Forgotten {
         let first = TopicPartition::new(topic, i32::MIN);
-        let mut gone: BTreeMap<Arc<str>, BTreeSet<TopicPartition>> = BTreeMap::new();
+        let mut committed = Forgotten::new();
         for group in self.groups.values() {
             let from_first = group.offsets.range(&first..).map(|(partition, _)| partition);
             let offsets: BTreeSet<_> =
                 from_first.take_while(|partition| partition.topic == first.topic).cloned().collect();
             if !offsets.is_empty() {
-                gone.insert(group.id.clone(), offsets);
+                committed.insert(group.id.clone(), offsets);
             }
         }
         for (group_id, partition) in self.saves.commits() {
             if partition.topic == first.topic {
-                gone.entry(group_id.clone()).or_default().insert(partition.clone());
+                committed.entry(group_id.clone()).or_default().insert(partition.clone());
             }
         }
-        for (group_id, partitions) in gone {
-            self.with_group(&group_id, now, actions, |group, step| group.forget_offsets(&partitions, step));
+        committed
+    }
+
+    fn forget(&mut self, forgotten: Forgotten, now: Instant, actions: &mut Vec<Action>) {
+        for (group_id, partitions) in forgotten {
+            // One whose first commit is under way is not there yet.
+            self.group_or_new(&group_id, now);
+            self.with_group(&group_id, now, actions, |group, step| group.forget_deleted(&partitions, step));
         }
     }
 
@@ -199,6 +232,7 @@ impl Coordinator {
                 step.answer(token, answer);
             }
         }
+        self.forgetting = Forgetting::default();
         self.groups.clear();
         self.alarms.clear();
         self.alarm_of.clear();
@@ -226,6 +260,7 @@ impl Coordinator {
     /// Takes effect: records whose fate is known, in the order they were sent.
     fn settle(&mut self, now: Instant, actions: &mut Vec<Action>) {
         while let Some((save, outcome)) = self.saves.take_settled() {
+            self.forgetting.settled(&save, outcome, now);
             let group_id = save.group_id.clone();
             self.group_or_new(&group_id, now);
             self.with_group(&group_id, now, actions, |group, step| settle(group, save, outcome, step));
@@ -242,6 +277,8 @@ impl Coordinator {
         for group_id in due {
             self.with_group(&group_id, now, actions, Group::tick);
         }
+        let unwritten = self.forgetting.take_due(&self.saves, now);
+        self.forget(unwritten, now, actions);
         if self.next_expiry_check <= now {
             self.next_expiry_check = now + self.config.expiry_check_interval;
             for group_id in self.groups.keys().cloned().collect::<Vec<_>>() {
@@ -308,7 +345,8 @@ fn dispatch(group: &mut Group, token: Token, request: &Request, step: &mut Step)
 }
 
 fn settle(group: &mut Group, save: Save, outcome: Result<(), PersistError>, step: &mut Step) {
-    if outcome.is_ok() {
+    // A topic that is deleted is so whatever the disk says.
+    if outcome.is_ok() || matches!(save.then, Then::Forget) {
         for record in save.records.iter() {
             match record {
                 OffsetsRecord::Offset { partition, value, .. } => {

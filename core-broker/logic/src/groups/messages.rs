@@ -22,9 +22,12 @@ pub enum Input {
     Loaded,
     /// The partition cannot be read: whoever asks is told so, and waits for nothing.
     LoadFailed,
+    /// It is read once more, from its start; what was deleted meanwhile is remembered.
+    LoadAgain,
     /// Leadership of the partition is lost; nothing after this is answered but "not here".
     Resigned,
-    /// What groups committed for the topic is forgotten, whatever state they are in.
+    /// What groups committed for the topic is forgotten, whatever state they are in: from here on, or once it
+    /// is read.
     TopicDeleted {
         topic: Arc<str>,
     },

@@ -10,6 +10,7 @@ mod config;
 mod coordinator;
 mod description;
 mod error;
+mod forgetting;
 mod group;
 mod join;
 mod member;

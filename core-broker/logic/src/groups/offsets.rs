@@ -86,8 +86,15 @@ impl Group {
         partitions.iter().map(|at| self.offset_record(at, None)).chain([group]).collect()
     }
 
-    /// Nobody waits for it.
-    pub fn forget_offsets(&mut self, partitions: &BTreeSet<TopicPartition>, step: &mut Step) {
+    /// The topics are deleted: what may follow them under their names begins without offsets, at once.
+    pub fn forget_deleted(&mut self, partitions: &BTreeSet<TopicPartition>, step: &mut Step) {
+        self.offsets.retain(|partition, _| !partitions.contains(partition));
+        let records = partitions.iter().map(|at| self.offset_record(at, None)).collect();
+        step.persist(&self.id, records, Then::Forget);
+    }
+
+    /// Nobody waits for it, and the next check does what fails.
+    fn forget_expired(&self, partitions: &BTreeSet<TopicPartition>, step: &mut Step) {
         let records = partitions.iter().map(|at| self.offset_record(at, None)).collect();
         step.persist(&self.id, records, Then::Nothing);
     }
@@ -153,7 +160,7 @@ impl Group {
             let records = self.tombstones(&partitions);
             step.persist(&self.id, records, Then::Nothing);
         } else if !partitions.is_empty() {
-            self.forget_offsets(&partitions, step);
+            self.forget_expired(&partitions, step);
         }
     }
 

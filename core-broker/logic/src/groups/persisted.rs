@@ -35,7 +35,7 @@ impl Group {
         }
     }
 
-    /// The only way an offset changes, in a replay and in the live path.
+    /// The only way an offset changes, in a replay and in the live path, but for a topic that is deleted.
     pub fn apply_offset(&mut self, partition: &TopicPartition, value: Option<&CommittedOffset>) {
         match value {
             Some(offset) => self.offsets.insert(partition.clone(), offset.clone()),

@@ -33,6 +33,8 @@ impl Step<'_> {
 /// What a group waits to do until its records are on disk.
 pub enum Then {
     Nothing,
+    /// The topic is deleted: its tombstones are written in the end.
+    Forget,
     AnswerCommit {
         token: Token,
         answer: Answer,
@@ -55,7 +57,7 @@ pub enum Then {
 impl Then {
     pub fn done(self) -> Option<(Token, Answer)> {
         match self {
-            Then::Nothing | Then::Assign { .. } => None,
+            Then::Nothing | Then::Forget | Then::Assign { .. } => None,
             Then::AnswerCommit { token, answer } | Then::AnswerDelete { token, answer } => {
                 Some((token, answer))
             }
@@ -65,7 +67,7 @@ impl Then {
 
     pub fn failed(self, error: PersistError) -> Option<(Token, Answer)> {
         match self {
-            Then::Nothing | Then::Assign { .. } => None,
+            Then::Nothing | Then::Forget | Then::Assign { .. } => None,
             Then::AnswerCommit { token, answer } => Some((token, answer.not_saved(error.for_commit()))),
             Then::AnswerDelete { token, answer } => Some((token, answer.not_saved(error.for_group()))),
             Then::AnswerJoin { token, joined } => {

@@ -14,7 +14,7 @@
 //! > saved-last   the newest of them arrive and are reported before the older ones
 //! > restart      a coordinator that reads what the disk has
 //! > replay       the same, stopped before the end     > loaded   the end
-//! > unreadable   the partition cannot be read
+//! > unreadable   the partition cannot be read        > again    it is read once more
 //! > resign       leadership is gone
 //! > gone TOPIC   the topic is deleted
 //! > at-most N    from the next restart on a group has so many members
@@ -167,6 +167,10 @@ impl Run {
         let unix_ms = UNIX_MS + (self.now - self.started).as_millis() as i64;
         self.coordinator = Coordinator::new(self.config.clone(), self.now, unix_ms);
         self.on_their_way.clear();
+        self.replay_disk();
+    }
+
+    fn replay_disk(&mut self) {
         for record in &self.disk {
             let (key, value) = record.encode();
             self.coordinator.replay(key, value, self.now).expect("our own record");
@@ -230,6 +234,10 @@ impl Run {
             }
             ["list"] => self.looks.extend(self.list()),
             ["resign"] => self.handle(Input::Resigned),
+            ["again"] => {
+                self.handle(Input::LoadAgain);
+                self.replay_disk();
+            }
             ["unreadable"] => self.handle(Input::LoadFailed),
             ["gone", topic] => self.handle(Input::TopicDeleted { topic: topic.into() }),
             ["at-most", members] => self.config.max_group_size = members.parse().expect("members"),

@@ -311,3 +311,117 @@ fn a_topic_that_is_deleted_takes_its_offsets_along() {
          < 8 u-0=2@-1:"
     ));
 }
+
+#[test]
+fn a_topic_that_is_deleted_while_offsets_are_read_takes_its_offsets_along() {
+    for loading in ["", "> unreadable\n > again"] {
+        check(&format!(
+            "> 1 commit - -1 t-0=5 u-0=6
+             < 1 t-0:ok u-0:ok
+             > replay
+             > gone t
+             {loading}
+             > hold
+             > loaded
+             > 2 fetch all
+             < 2 u-0=6@-1:
+             > saved
+             > restart
+             > 3 fetch all
+             < 3 u-0=6@-1:"
+        ));
+    }
+    check(
+        "> 1 commit - -1 t-0=5
+         < 1 t-0:ok
+         > replay
+         > unreadable
+         > gone t
+         > again
+         > loaded
+         > 2 fetch all
+         < 2",
+    );
+}
+
+#[test]
+fn a_topic_that_is_deleted_takes_a_first_commit_along_that_is_under_way() {
+    check(
+        "> hold
+         > 1 commit - -1 t-0=5
+         > gone t
+         > saved
+         < 1 t-0:ok
+         > 2 fetch all
+         < 2
+         > restart
+         > 3 fetch all
+         < 3",
+    );
+}
+
+const TOMBSTONES_REFUSED: &str = "> 1 commit - -1 t-0=5
+     < 1 t-0:ok
+     > hold
+     > gone t
+     > 2 fetch all
+     < 2
+     > lost unavailable
+     > 3 fetch all
+     < 3";
+
+#[test]
+fn tombstones_that_a_full_disk_refused_are_written_when_there_is_room() {
+    check(&format!(
+        "{TOMBSTONES_REFUSED}
+         > hold
+         > wait 1000
+         > lost unavailable
+         > hold
+         > wait 1999
+         > saved
+         > restart
+         > 4 fetch all
+         < 4 t-0=5@-1:"
+    ));
+    check(&format!(
+        "{TOMBSTONES_REFUSED}
+         > hold
+         > wait 1000
+         > lost unavailable
+         > wait 2000
+         > restart
+         > 4 fetch all
+         < 4"
+    ));
+}
+
+#[test]
+fn tombstones_that_were_refused_do_not_take_what_was_committed_since() {
+    check(&format!(
+        "{TOMBSTONES_REFUSED}
+         > 4 commit - -1 t-0=1
+         < 4 t-0:ok
+         > wait 60000
+         > restart
+         > 5 fetch all
+         < 5 t-0=1@-1:"
+    ));
+    // Under way when they are due.
+    for (fate, answer, left) in
+        [("saved", "ok", " t-0=1@-1:"), ("lost unavailable", "CoordinatorNotAvailable", "")]
+    {
+        check(&format!(
+            "{TOMBSTONES_REFUSED}
+             > hold
+             > 4 commit - -1 t-0=1
+             > wait 1500
+             > {fate}
+             < 4 t-0:{answer}
+             > wait 60000
+             > restart
+             > 5 fetch all
+             < 5{left}"
+        ));
+    }
+}
