@@ -16,52 +16,56 @@ use tokio::{
     sync::{mpsc, oneshot, watch},
     time::sleep_until,
 };
-use tracing::error;
+use tracing::{error, warn};
 
 use super::{QUEUE, persist, replay::Replay};
-use crate::{clock, partition::Partition};
+use crate::{
+    clock,
+    partition::{Partition, Partitions},
+};
 
 /// After a read that failed, the partition is read again from its start.
 const READ_AGAIN: Duration = Duration::from_secs(10);
 
 pub enum Question {
     Request(Request, oneshot::Sender<Answer>),
-    /// Answered once the partition is read, or cannot be.
+    /// Answered once the partition is read, or cannot be, or is not here.
     Look(Box<dyn FnOnce(&Coordinator) + Send>),
     TopicDeleted(Arc<str>),
     Resign,
 }
 
-pub async fn run(
-    config: GroupConfig,
-    partition: Partition,
-    image: watch::Receiver<Arc<ClusterImage>>,
-    mut questions: mpsc::Receiver<Question>,
-) {
+/// Which partition of the topic, and where it will be.
+pub struct Place {
+    pub id: TopicPartition,
+    pub partitions: Partitions,
+    /// Told something whenever the controller has opened partitions.
+    pub image: watch::Receiver<Arc<ClusterImage>>,
+    /// Topics that are deleted after it was so come as questions.
+    pub at_start: Arc<ClusterImage>,
+}
+
+pub async fn run(config: GroupConfig, place: Place, mut questions: mpsc::Receiver<Question>) {
+    let at_start = place.at_start.clone();
     let (outcomes, persisted) = mpsc::channel(QUEUE);
     let mut owner = Owner {
-        coordinator: Coordinator::new(config.clone(), Instant::now(), clock::now_ms()),
-        partition,
+        coordinator: Coordinator::new(config, Instant::now(), clock::now_ms()),
+        partition: None,
         waiting: BTreeMap::new(),
         next_token: 0,
         outcomes,
     };
-    while let Err(error) = owner.read(&mut questions).await {
-        error!(partition = %owner.partition.id, "cannot read the groups' offsets: {error:#}");
-        owner.handle(Input::LoadFailed).await;
-        if !owner.answer_for(READ_AGAIN, &mut questions).await {
-            return;
-        }
-        owner.coordinator = Coordinator::new(config.clone(), Instant::now(), clock::now_ms());
+    if owner.load(place, &mut questions).await.is_some() {
+        owner.handle(Input::Loaded).await;
+        owner.forget_topics_that_are_gone(&at_start).await;
     }
-    owner.handle(Input::Loaded).await;
-    owner.forget_topics_that_are_gone(&image).await;
     owner.serve(questions, persisted).await;
 }
 
 struct Owner {
     coordinator: Coordinator,
-    partition: Partition,
+    /// Until it is read: none.
+    partition: Option<Partition>,
     waiting: BTreeMap<Token, oneshot::Sender<Answer>>,
     next_token: Token,
     /// Of the records under way.
@@ -69,10 +73,63 @@ struct Owner {
 }
 
 impl Owner {
-    /// Reads the partition. Requests are not kept waiting for a long one: they are told to come again.
-    async fn read(&mut self, questions: &mut mpsc::Receiver<Question>) -> anyhow::Result<()> {
+    /// Until the partition is read, however long that takes; `None`: nobody wants it any more.
+    async fn load(&mut self, mut place: Place, questions: &mut mpsc::Receiver<Question>) -> Option<()> {
+        loop {
+            let partition = self.opened(&mut place, questions).await?;
+            match self.read(partition.clone(), questions).await? {
+                Ok(()) => {
+                    self.partition = Some(partition);
+                    return Some(());
+                }
+                Err(error) => {
+                    error!(partition = %place.id, "cannot read the groups' offsets: {error:#}");
+                    self.handle(Input::LoadFailed).await;
+                    self.answer_until(tokio::time::sleep(READ_AGAIN), questions).await?;
+                    self.handle(Input::LoadAgain).await;
+                }
+            }
+        }
+    }
+
+    /// The partition, once it is here. Its groups wait for it, and no others.
+    async fn opened(
+        &mut self,
+        place: &mut Place,
+        questions: &mut mpsc::Receiver<Question>,
+    ) -> Option<Partition> {
+        let Place { id, partitions, image, .. } = place;
+        image.mark_unchanged();
+        if let Some(partition) = partitions.get(id) {
+            return Some(partition);
+        }
+        warn!(partition = %id, "the groups of this partition are not served until it is open");
+        self.handle(Input::LoadFailed).await;
+        let opened = async {
+            loop {
+                // A broker that stops tells nothing more, and resigns.
+                if image.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+                if let Some(partition) = partitions.get(id) {
+                    return partition;
+                }
+            }
+        };
+        let partition = self.answer_until(opened, questions).await?;
+        self.handle(Input::LoadAgain).await;
+        Some(partition)
+    }
+
+    /// Reads the partition. Requests are not kept waiting for a long one: they are told to come again. `None`:
+    /// nobody wants it any more.
+    async fn read(
+        &mut self,
+        partition: Partition,
+        questions: &mut mpsc::Receiver<Question>,
+    ) -> Option<anyhow::Result<()>> {
         let mut later = Vec::new();
-        let mut replay = Replay::of(self.partition.clone());
+        let mut replay = Replay::of(partition);
         loop {
             let chunk = {
                 let next = replay.next();
@@ -80,48 +137,45 @@ impl Owner {
                 loop {
                     tokio::select! {
                         biased;
-                        chunk = &mut next => break chunk?,
+                        chunk = &mut next => break chunk,
                         Some(question) = questions.recv() => match question {
                             look @ Question::Look(_) => later.push(look),
-                            Question::Resign => {
-                                self.hear(Question::Resign).await;
-                                return Ok(());
-                            }
-                            question => self.hear(question).await,
+                            question => self.hear(question).await?,
                         },
                     }
                 }
             };
             match chunk {
-                Some(records) => records.replay_into(&mut self.coordinator),
-                None => break,
+                Ok(Some(records)) => records.replay_into(&mut self.coordinator),
+                Ok(None) => break,
+                Err(error) => return Some(Err(error)),
             }
         }
         for look in later {
-            self.hear(look).await;
+            self.hear(look).await?;
         }
-        Ok(())
+        Some(Ok(()))
     }
 
-    /// `false`: nobody asks any more.
-    async fn answer_for(&mut self, time: Duration, questions: &mut mpsc::Receiver<Question>) -> bool {
-        let until = tokio::time::Instant::now() + time;
+    /// `None`: nobody asks any more, or the coordinator has resigned.
+    async fn answer_until<T>(
+        &mut self,
+        event: impl Future<Output = T>,
+        questions: &mut mpsc::Receiver<Question>,
+    ) -> Option<T> {
+        tokio::pin!(event);
         loop {
             tokio::select! {
-                () = sleep_until(until) => return true,
-                question = questions.recv() => match question {
-                    Some(question) => self.hear(question).await,
-                    None => return false,
-                },
+                happened = &mut event => return Some(happened),
+                question = questions.recv() => self.hear(question?).await?,
             }
         }
     }
 
     /// A broker that was killed in the middle of deleting a topic.
-    async fn forget_topics_that_are_gone(&mut self, image: &watch::Receiver<Arc<ClusterImage>>) {
+    async fn forget_topics_that_are_gone(&mut self, image: &ClusterImage) {
         let committed: BTreeSet<Arc<str>> =
             self.coordinator.positions().map(|(_, TopicPartition { topic, .. }, _)| topic.clone()).collect();
-        let image = image.borrow().clone();
         for topic in committed.into_iter().filter(|topic| image.topic(topic).is_none()) {
             self.handle(Input::TopicDeleted { topic }).await;
         }
@@ -138,7 +192,7 @@ impl Owner {
             };
             tokio::select! {
                 question = questions.recv() => match question {
-                    Some(question) => self.hear(question).await,
+                    Some(question) => _ = self.hear(question).await,
                     None => return,
                 },
                 Some(outcome) = persisted.recv() => self.handle(outcome).await,
@@ -147,7 +201,8 @@ impl Owner {
         }
     }
 
-    async fn hear(&mut self, question: Question) {
+    /// `None`: the coordinator has resigned with it.
+    async fn hear(&mut self, question: Question) -> Option<()> {
         match question {
             Question::Request(request, answer) => {
                 self.next_token += 1;
@@ -156,8 +211,12 @@ impl Owner {
             }
             Question::Look(look) => look(&self.coordinator),
             Question::TopicDeleted(topic) => self.handle(Input::TopicDeleted { topic }).await,
-            Question::Resign => self.handle(Input::Resigned).await,
+            Question::Resign => {
+                self.handle(Input::Resigned).await;
+                return None;
+            }
         }
+        Some(())
     }
 
     async fn handle(&mut self, input: Input) {
@@ -172,7 +231,8 @@ impl Owner {
                     }
                 }
                 Action::Persist { persist, records } => {
-                    persist::persist(&self.partition, persist, &records, &self.outcomes).await;
+                    let partition = self.partition.as_ref().expect("what is not read has nothing to say");
+                    persist::persist(partition, persist, &records, &self.outcomes).await;
                 }
             }
         }

@@ -17,7 +17,6 @@ use broker_logic::{
     ids::{TopicId, TopicPartition},
 };
 use tokio::sync::{OnceCell, mpsc, oneshot, watch};
-use tracing::error;
 use uuid::Uuid;
 
 use crate::{
@@ -25,7 +24,7 @@ use crate::{
     controller::{Controller, ControllerError},
     partition::Partitions,
 };
-use coordinator::Question;
+use coordinator::{Place, Question};
 
 pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
 
@@ -36,7 +35,7 @@ const QUEUE: usize = 1024;
 pub enum GroupsError {
     #[error("the topic {OFFSETS_TOPIC} could not be created: {0}")]
     NoOffsetsTopic(#[from] ControllerError),
-    #[error("a partition of {OFFSETS_TOPIC} is not here")]
+    #[error("the topic {OFFSETS_TOPIC} has no partitions")]
     NoPartition,
     #[error("the coordinator has stopped")]
     Stopped,
@@ -54,8 +53,9 @@ pub struct Groups {
     coordinators: Coordinators,
 }
 
-/// One for each partition of the topic. Begun with the first group that is asked for, or at the start where
-/// the topic exists: sessions end and offsets expire though nobody asks. Cheap to clone.
+/// One for each partition of the topic, whether it is open or not. Begun with the first group that is asked
+/// for, or at the start where the topic exists: sessions end and offsets expire though nobody asks. Cheap to
+/// clone.
 #[derive(Clone, Default)]
 pub struct Coordinators(Arc<OnceCell<Vec<mpsc::Sender<Question>>>>);
 
@@ -63,7 +63,7 @@ impl Coordinators {
     /// The topic is deleted, and with it what all groups committed for it. What is committed after it returns
     /// is for another topic of that name.
     pub async fn forget_topic(&self, name: &str) {
-        // Coordinators that begin later find the topic gone by themselves.
+        // Before they begin nobody has committed anything.
         for coordinator in self.0.get().into_iter().flatten() {
             // One that has stopped answers nobody with these offsets any more.
             let _ = coordinator.send(Question::TopicDeleted(name.into())).await;
@@ -87,12 +87,9 @@ pub fn start(
         coordinators,
     };
     if groups.topic_exists() {
-        let groups = groups.clone();
-        tokio::spawn(async move {
-            if let Err(error) = groups.begun().await {
-                error!(%error, "the groups' coordinators did not start");
-            }
-        });
+        // Before the first topic can be deleted, and another one of its name made.
+        let begun = groups.begin_all();
+        assert!(groups.coordinators.0.set(begun).is_ok(), "coordinators begin once");
     }
     groups
 }
@@ -153,16 +150,25 @@ impl Groups {
         if !self.topic_exists() {
             self.create_topic().await?;
         }
-        let count = self.image.borrow().topic(OFFSETS_TOPIC).map_or(0, |topic| topic.partition_count());
-        let hosted = (0..count).map(|index| TopicPartition::new(OFFSETS_TOPIC, index as i32));
-        let hosted: Option<Vec<_>> = hosted.map(|id| self.partitions.get(&id)).collect();
-        let hosted = hosted.filter(|all| !all.is_empty()).ok_or(GroupsError::NoPartition)?;
-        let begin = |partition| {
+        let begun = self.begin_all();
+        if begun.is_empty() { Err(GroupsError::NoPartition) } else { Ok(begun) }
+    }
+
+    fn begin_all(&self) -> Vec<mpsc::Sender<Question>> {
+        let at_start = self.image.borrow().clone();
+        let count = at_start.topic(OFFSETS_TOPIC).map_or(0, |topic| topic.partition_count());
+        let begin = |index| {
             let (questions, queue) = mpsc::channel(QUEUE);
-            tokio::spawn(coordinator::run(self.config.clone(), partition, self.image.clone(), queue));
+            let place = Place {
+                id: TopicPartition::new(OFFSETS_TOPIC, index as i32),
+                partitions: self.partitions.clone(),
+                image: self.image.clone(),
+                at_start: at_start.clone(),
+            };
+            tokio::spawn(coordinator::run(self.config.clone(), place, queue));
             questions
         };
-        Ok(hosted.into_iter().map(begin).collect())
+        (0..count).map(begin).collect()
     }
 
     fn topic_exists(&self) -> bool {

@@ -69,9 +69,7 @@ fn a_topic_that_is_deleted_takes_its_offsets_along() {
         create(&mut client, "gone")?;
         create(&mut client, "kept")?;
         commit(&mut client, "g", &["gone", "kept"])?;
-        let delete = DeleteTopicsRequest { topic_names: vec!["gone".into()], ..Default::default() };
-        let deleted = client.call(delete, 5)?;
-        ensure!(deleted.responses.iter().all(|topic| topic.error_code.is_ok()), "{deleted:?}");
+        delete(&mut client, "gone")?;
         until_committed(&mut client, "g", &["kept"])?;
         // A topic of the same name is another topic.
         create(&mut client, "gone")?;
@@ -152,6 +150,50 @@ fn groups_whose_partition_cannot_be_read_are_refused_and_the_others_are_served()
         let refused = until_loaded(|| Ok(client.call(fetch(EVEN), 7)?.error_code))?;
         ensure!(refused == ErrorCode::CoordinatorNotAvailable, "{refused}");
         ensure!(listed(&mut client)? == [ODD], "{:?}", listed(&mut client)?);
+        broker.stop()
+    });
+}
+
+#[test]
+fn groups_whose_partition_is_not_open_wait_for_it_and_the_others_are_served() {
+    scene(|scene| {
+        let mut broker = scene.broker_configured(TWO_PARTITIONS)?;
+        let mut client = Client::connect(scene.kafka)?;
+        for topic in ["kept", "made-again"] {
+            create(&mut client, topic)?;
+        }
+        for group in [EVEN, ODD] {
+            commit(&mut client, group, &["kept", "made-again"])?;
+        }
+        drop(client);
+        broker.stop()?;
+        let metadata = offsets_log(scene, 0).with_file_name("partition.metadata");
+        let whole = fs::read(&metadata)?;
+        fs::remove_file(&metadata)?;
+        broker.start_again()?;
+        let mut client = Client::connect(scene.kafka)?;
+        until_committed(&mut client, ODD, &["kept", "made-again"])?;
+        for _ in 0..10 {
+            let refused = client.call(fetch(EVEN), 7)?.error_code;
+            ensure!(refused == ErrorCode::CoordinatorNotAvailable, "{refused}");
+        }
+        ensure!(listed(&mut client)? == [ODD], "{:?}", listed(&mut client)?);
+        let log = broker.log();
+        let told = log.matches("the groups of this partition are not served until it is open").count();
+        ensure!(told == 1 && !log.contains("no coordinator"), "told {told} times: {log}");
+
+        // It hears of it though it has not read what was committed.
+        delete(&mut client, "made-again")?;
+        create(&mut client, "made-again")?;
+        fs::write(&metadata, whole)?;
+        let until = Instant::now() + Duration::from_secs(40);
+        while client.call(fetch(EVEN), 7)?.error_code != ErrorCode::None {
+            ensure!(Instant::now() < until, "the partition can be opened, and its groups do not come");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        for group in [EVEN, ODD] {
+            until_committed(&mut client, group, &["kept"])?;
+        }
         broker.stop()
     });
 }
@@ -252,6 +294,13 @@ fn create(client: &mut Client, name: &str) -> Result<()> {
         CreatableTopic { name: name.into(), num_partitions: 1, replication_factor: 1, ..Default::default() };
     let created = client.call(CreateTopicsRequest { topics: vec![topic], ..Default::default() }, 5)?;
     ensure!(created.topics.iter().all(|topic| topic.error_code.is_ok()), "{created:?}");
+    Ok(())
+}
+
+fn delete(client: &mut Client, name: &str) -> Result<()> {
+    let delete = DeleteTopicsRequest { topic_names: vec![name.into()], ..Default::default() };
+    let deleted = client.call(delete, 5)?;
+    ensure!(deleted.responses.iter().all(|topic| topic.error_code.is_ok()), "{deleted:?}");
     Ok(())
 }
 
