@@ -13,6 +13,7 @@
 //! cleaner-checkpoint               how far compaction has come; only with it may offsets be missing
 //! 00000000000000004711.snapshot    what the batches below made, such as producers' state; the newest two
 //! clean-shutdown                   only between a close and the next open
+//! being-mended                     only while damage is mended: where it is and where the log goes on
 //! *.log.compacted-<end>            a compacted segment about to take its place; see `compaction`
 //! *.log.quarantine-<position>      bytes set aside from a damaged segment; nothing here reads them
 //! ```
@@ -36,7 +37,8 @@
 //! CRC and the log is cut before the first bad one; earlier segments are checked where they end, and in full
 //! when they do not end where the next begins. Bytes that still hold a whole batch behind the bad one are
 //! copied aside before the cut and reported as [`Corruption`]; so is less than the mark or a snapshot vouch for.
-//! The log then goes on behind all that it held: no offset is given out twice.
+//! The log then goes on behind all that it held: no offset is given out twice. All of this is told again at the
+//! next opening if a crash comes in between.
 //!
 //! After a failed write or sync the log is cut back to what is known to be good and refuses appends until it
 //! is opened again.

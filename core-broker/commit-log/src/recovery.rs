@@ -15,8 +15,11 @@ use crate::{
     snapshot,
 };
 
+pub(crate) mod corruption;
 pub(crate) mod lost;
 mod quarantine;
+
+pub use corruption::Corruption;
 
 /// What opening a log found. What a leader must know of producers it reads from
 /// [`LogReader::headers`](crate::LogReader::headers).
@@ -33,25 +36,6 @@ pub struct Recovered {
     pub corruption: Option<Corruption>,
 }
 
-/// A damaged place. Whole batches behind it are set aside, not served: offsets between would be missing.
-///
-/// Bit rot looks like this, and so does a power cut that let a later unsynced write reach the disk before an
-/// earlier one. Both make an unclean replica; only the first loses what was acknowledged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Corruption {
-    /// The damaged `.log` file.
-    pub file: String,
-    pub position: u64,
-    /// The first offset that is not served any more.
-    pub offset: i64,
-    /// The log goes on here: behind all that it is known to have held, be it acknowledged or not.
-    pub until: i64,
-    pub reason: String,
-    /// The files that hold what was set aside.
-    pub set_aside: Vec<String>,
-    pub set_aside_bytes: u64,
-}
-
 pub(crate) struct Restored<F> {
     pub sealed: Vec<Arc<Sealed<F>>>,
     pub active: Active<F>,
@@ -65,6 +49,17 @@ pub(crate) struct Restored<F> {
     pub marked: bool,
     pub truncated_bytes: u64,
     pub corruption: Option<Corruption>,
+}
+
+/// What stands beside the segments and tells of them.
+#[derive(Default)]
+struct Evidence {
+    /// The log end that the mark of a clean shutdown tells of: indexes are trusted.
+    vouched_end: Option<i64>,
+    /// See [`lost::proven_end`].
+    proven_end: i64,
+    /// A crash has interrupted the mending of this.
+    half_mended: Option<Corruption>,
 }
 
 /// A segment read from its first byte to its end or to the first bad batch.
@@ -97,12 +92,14 @@ pub(crate) fn restore<D: Disk>(
     let names = disk.list(dir).map_err(doing("listing", dir))?;
     let mut bases: Vec<i64> = names.iter().filter_map(|name| base_of_log(name)).collect();
     bases.sort_unstable();
+    let half_mended = Corruption::load(disk, dir)?;
     let proven_end = lost::proven_end(disk, dir, &names, !bases.is_empty())?;
     remove_leftovers(disk, dir, &names, &bases)?;
 
+    let evidence = Evidence { vouched_end, proven_end, half_mended };
     let mut restored = match bases.is_empty() {
-        true => begin(disk, dir, is_new, proven_end)?,
-        false => restore_segments(disk, dir, config, vouched_end, proven_end, &bases)?,
+        true => begin(disk, dir, is_new, &evidence)?,
+        false => restore_segments(disk, dir, config, &evidence, &bases)?,
     };
     if let Some(corruption) = restored.corruption.clone()
         && corruption.until > restored.log_end
@@ -111,8 +108,15 @@ pub(crate) fn restore<D: Disk>(
         let names = disk.list(dir).map_err(doing("listing", dir))?;
         let mut bases: Vec<i64> = names.iter().filter_map(|name| base_of_log(name)).collect();
         bases.sort_unstable();
-        restored = restore_segments(disk, dir, config, None, 0, &bases)?;
+        restored = restore_segments(disk, dir, config, &Evidence::default(), &bases)?;
         restored.corruption = Some(corruption);
+    }
+    if let Some(half_mended) = evidence.half_mended {
+        let mut corruption = half_mended.and(restored.corruption.take());
+        let aside = quarantine::files_from(disk, dir, corruption.base())?;
+        (corruption.set_aside, corruption.set_aside_bytes) = aside;
+        restored.corruption = Some(corruption);
+        (restored.clean_shutdown, restored.marked) = (false, false);
     }
     if !restored.marked {
         clean_shutdown::remove(disk, dir)?;
@@ -137,6 +141,10 @@ pub(crate) fn restore<D: Disk>(
         within.save(disk, dir)?;
         restored.cleaner = within;
     }
+    if restored.corruption.is_some() {
+        // Last: until here whoever comes after a crash is told.
+        corruption::is_mended(disk, dir)?;
+    }
     Ok(restored)
 }
 
@@ -144,11 +152,10 @@ fn restore_segments<D: Disk>(
     disk: &D,
     dir: &Path,
     config: &LogConfig,
-    vouched_end: Option<i64>,
-    proven_end: i64,
+    evidence: &Evidence,
     bases: &[i64],
 ) -> Result<Restored<D::File>, LogError> {
-    let Some((&last, earlier)) = bases.split_last() else { return begin(disk, dir, false, proven_end) };
+    let Some((&last, earlier)) = bases.split_last() else { return begin(disk, dir, false, evidence) };
     let first = earlier.first().copied().unwrap_or(last);
     let checkpoint = Epochs::load(disk, dir)?.map(|mut epochs| {
         epochs.cut_before(first); // retention may have moved the log's start since
@@ -158,8 +165,7 @@ fn restore_segments<D: Disk>(
         disk,
         dir,
         config,
-        proven_end,
-        indexes_trusted: vouched_end.is_some(),
+        evidence,
         checkpoint_known: checkpoint.is_some(),
         epochs: checkpoint.unwrap_or_default(),
         cleaner: Checkpoint::load(disk, dir, last)?,
@@ -177,7 +183,7 @@ fn restore_segments<D: Disk>(
         }
     }
     if restoring.checkpoint_known {
-        if let Some(end) = vouched_end
+        if let Some(end) = evidence.vouched_end
             && let Some(active) = restoring.load(last, end)?
         {
             return Ok(Restored {
@@ -200,8 +206,14 @@ fn restore_segments<D: Disk>(
 }
 
 /// A log without a segment gets an empty one.
-fn begin<D: Disk>(disk: &D, dir: &Path, is_new: bool, end: i64) -> Result<Restored<D::File>, LogError> {
-    let corruption = (end > 0).then(|| Corruption {
+fn begin<D: Disk>(
+    disk: &D,
+    dir: &Path,
+    is_new: bool,
+    evidence: &Evidence,
+) -> Result<Restored<D::File>, LogError> {
+    let end = evidence.proven_end;
+    let gone = (end > 0).then(|| Corruption {
         file: log_name(0),
         position: 0,
         offset: 0,
@@ -210,6 +222,10 @@ fn begin<D: Disk>(disk: &D, dir: &Path, is_new: bool, end: i64) -> Result<Restor
         set_aside: Vec::new(),
         set_aside_bytes: 0,
     });
+    let corruption = gone.map(|gone| gone.and(evidence.half_mended.clone()));
+    if let Some(corruption) = &corruption {
+        corruption.save(disk, dir)?;
+    }
     Ok(Restored {
         sealed: Vec::new(),
         active: begin_segment(disk, dir, end)?,
@@ -266,9 +282,7 @@ struct Restoring<'a, D> {
     disk: &'a D,
     dir: &'a Path,
     config: &'a LogConfig,
-    /// See [`lost::proven_end`].
-    proven_end: i64,
-    indexes_trusted: bool,
+    evidence: &'a Evidence,
     checkpoint_known: bool,
     epochs: Epochs,
     cleaner: Checkpoint,
@@ -279,7 +293,7 @@ impl<D: Disk> Restoring<'_, D> {
     fn sealed(&mut self, base: i64, next: i64) -> Result<Earlier<D::File>, LogError> {
         let Restoring { disk, dir, .. } = *self;
         if self.checkpoint_known {
-            if self.indexes_trusted {
+            if self.evidence.vouched_end.is_some() {
                 if let Some(sealed) = Sealed::open(disk, dir, base, next, self.cleaner.gaps_before)? {
                     return Ok(Earlier::Whole(sealed));
                 }
@@ -351,7 +365,7 @@ impl<D: Disk> Restoring<'_, D> {
     ) -> Result<Restored<D::File>, LogError> {
         let Restoring { disk, dir, .. } = self;
         let end = examined.chain.next_offset;
-        let mut until = self.proven_end.max(end);
+        let mut until = self.evidence.proven_end.max(end);
         if let Some(&last) = later.last() {
             let examined = self.examine(last)?;
             let behind = self.end_behind(&examined)?;
@@ -368,17 +382,23 @@ impl<D: Disk> Restoring<'_, D> {
         let bad_bytes = file_bytes.saturating_sub(active.bytes);
         let mut corruption = None;
         if behind.is_some() || until > end {
-            let (set_aside, set_aside_bytes) = quarantine::set_aside(disk, dir, &active, file_bytes, later)?;
-            corruption = Some(Corruption {
+            let reason =
+                bad.unwrap_or_else(|| format!("it ends here, and the log had reached offset {until}"));
+            let found = Corruption {
                 file: log_name(active.base),
                 position: active.bytes,
                 offset: end,
                 until,
-                reason: bad
-                    .unwrap_or_else(|| format!("it ends here, and the log had reached offset {until}")),
-                set_aside,
-                set_aside_bytes,
-            });
+                reason,
+                set_aside: Vec::new(),
+                set_aside_bytes: 0,
+            };
+            let mut found = found.and(self.evidence.half_mended.clone());
+            // Before anything that proves `until` leaves its place.
+            found.save(disk, dir)?;
+            (found.set_aside, found.set_aside_bytes) =
+                quarantine::set_aside(disk, dir, &active, file_bytes, later)?;
+            corruption = Some(found);
         }
         if bad_bytes > 0 {
             file.truncate(active.bytes).map_err(doing("cutting", &path))?;

@@ -164,6 +164,62 @@ fn a_power_cut_while_a_loss_is_mended_does_not_give_offsets_out_again() {
     }
 }
 
+type Hurt<'a> = (&'a str, &'a dyn Fn(&MemDisk), i64);
+
+/// What happened to a log that was not closed, how, and the first offset lost.
+const UNCLOSED: &[Hurt] = &[
+    ("a middle segment is cut short", &|disk| change(disk, SECOND, |bytes| bytes.truncate(500)), 6),
+    ("a middle segment is gone", &|disk| remove(disk, &[SECOND]), 4),
+    ("the first segment is no batch", &|disk| change(disk, FIRST, |bytes| bytes.fill(7)), 0),
+    ("a byte of the last segment", &|disk| change(disk, THIRD, |bytes| bytes[100] ^= 1), 8),
+    ("a later byte of it", &|disk| change(disk, THIRD, |bytes| bytes[600] ^= 1), 10),
+    (
+        "all segments are gone",
+        &|disk| {
+            disk.create(&dir().join("00000000000000000012.snapshot")).unwrap();
+            remove(disk, &[".log"]);
+        },
+        0,
+    ),
+];
+
+#[test]
+fn a_power_cut_while_a_loss_is_mended_leaves_it_to_be_told() {
+    for (what, damage, from) in UNCLOSED {
+        let (damaged, batches) = twelve_batches();
+        damage(&damaged);
+        let (bytes, operations) = {
+            let disk = damaged.crash(0);
+            let (_, recovered) = open(&disk);
+            (recovered.corruption.unwrap().set_aside_bytes, disk.operations())
+        };
+        for at in 1..=operations {
+            let disk = damaged.crash(0);
+            disk.cut_power_at(at);
+            Log::open(disk.clone(), dir(), small()).err().expect("the power is cut");
+            for seed in 0..10 {
+                let what = format!("{what}, power cut at {at}, seed {seed}");
+                let disk = disk.crash(seed);
+                let (log, recovered) = open(&disk);
+                assert_eq!(recovered.log_end, 12, "{what}");
+                let left = batches[..*from as usize].concat();
+                assert!(read_all(&log.reader(), log.log_start(), 1) == left, "{what}");
+                match recovered.corruption {
+                    Some(lost) => {
+                        assert_eq!((lost.offset, lost.until), (*from, 12), "{what}");
+                        assert!(lost.set_aside_bytes >= bytes, "{what}: {lost:?}");
+                        assert!(!recovered.clean_shutdown, "{what}");
+                    }
+                    // The last two take the word of it away.
+                    None => assert!(at + 2 > operations, "{what}: nothing is told"),
+                }
+                let (_, again) = open(&disk.crash(0));
+                assert_eq!((again.log_end, again.corruption), (12, None), "{what}: told once");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_power_cut_while_batches_are_set_aside_loses_none_of_them() {
     let (damaged, batches) = twelve_batches();
@@ -201,7 +257,7 @@ fn what_was_set_aside_before_is_kept() {
     change(&disk, THIRD, |bytes| bytes[size + 30] ^= 1);
     let (_, recovered) = open(&disk);
     let aside = format!("{earlier}-2");
-    assert_eq!(recovered.corruption.unwrap().set_aside, [aside.clone()]);
+    assert_eq!(recovered.corruption.unwrap().set_aside, std::slice::from_ref(&aside));
     assert_eq!(disk.bytes(&dir().join(earlier)).unwrap(), b"earlier");
     assert_eq!(disk.bytes(&dir().join(aside)).unwrap().len(), 3 * size);
 }

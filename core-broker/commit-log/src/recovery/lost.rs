@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Restored, begin_segment};
+use super::{Corruption, Restored, begin_segment};
 use crate::{
     clean_shutdown,
     compaction::Checkpoint,
@@ -15,7 +15,8 @@ use crate::{
 };
 
 /// The offset that the log had reached at least. Whatever a crash leaves, its segments hold all before it: the
-/// mark and the snapshots are written after a sync, and removed, durably, before anything is cut.
+/// mark and the snapshots are written after a sync, and removed, durably, before anything is cut; the word of a
+/// loss is written before it is mended.
 pub(crate) fn proven_end<D: Disk>(
     disk: &D,
     dir: &Path,
@@ -24,7 +25,8 @@ pub(crate) fn proven_end<D: Disk>(
 ) -> Result<i64, LogError> {
     let marked = clean_shutdown::vouched_end(disk, dir)?;
     let snapshots = names.iter().filter_map(|name| snapshot::offset_of(name)).max();
-    let proven = marked.max(snapshots).unwrap_or(0);
+    let half_mended = Corruption::load(disk, dir)?.map(|lost| lost.until);
+    let proven = marked.max(snapshots).max(half_mended).unwrap_or(0);
     // A log that removes all of its segments leaves word beforehand where it goes on.
     if has_segments || log_start::load(disk, dir)?.is_some() {
         return Ok(proven.max(0));

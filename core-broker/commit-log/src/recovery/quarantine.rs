@@ -9,9 +9,10 @@ use crate::{
     disk::{Disk, DiskFile},
     error::{LogError, doing},
     scan::{Found, Halt, Scan, WHOLE_SEGMENT_WINDOW},
-    segment::{Active, log_name},
+    segment::{Active, base_of_log, log_name},
 };
 
+const SET_ASIDE: &str = ".quarantine-";
 const MAGIC_AT: usize = 16;
 const MAGIC: u8 = 2;
 
@@ -139,6 +140,10 @@ pub(super) fn set_aside<D: Disk>(
     for &base in later {
         let path = dir.join(log_name(base));
         let len = disk.open(&path).and_then(|file| file.len()).map_err(doing("reading", &path))?;
+        if len == 0 {
+            disk.remove(&path).map_err(doing("removing", &path))?;
+            continue;
+        }
         let name = free_name(&mut names, base, 0);
         disk.rename(&path, &dir.join(&name)).map_err(doing("renaming", &path))?;
         bytes += len;
@@ -148,8 +153,23 @@ pub(super) fn set_aside<D: Disk>(
     Ok((set_aside, bytes))
 }
 
+/// What was set aside from the segment at `base` and from those behind it, and how many bytes that is.
+pub(super) fn files_from<D: Disk>(disk: &D, dir: &Path, base: i64) -> Result<(Vec<String>, u64), LogError> {
+    let mut names = disk.list(dir).map_err(doing("listing", dir))?;
+    names.retain(|name| {
+        let log = name.split_once(SET_ASIDE).map(|(log, _)| log);
+        log.and_then(base_of_log).is_some_and(|other| base <= other)
+    });
+    let mut bytes = 0;
+    for name in &names {
+        let path = dir.join(name);
+        bytes += disk.open(&path).and_then(|file| file.len()).map_err(doing("reading", &path))?;
+    }
+    Ok((names, bytes))
+}
+
 fn free_name(taken: &mut Vec<String>, base: i64, position: u64) -> String {
-    let plain = format!("{}.quarantine-{position}", log_name(base));
+    let plain = format!("{}{SET_ASIDE}{position}", log_name(base));
     let numbered = (2..).map(|n: u64| format!("{plain}-{n}"));
     let free = std::iter::once(plain.clone()).chain(numbered).find(|name| !taken.contains(name));
     let name = free.unwrap_or(plain);

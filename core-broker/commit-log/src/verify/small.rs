@@ -7,14 +7,17 @@ use crate::{
     compaction::Checkpoint,
     disk::{Disk, DiskFile},
     epochs::Epochs,
-    log_start, small_file, snapshot,
+    log_start,
+    recovery::corruption,
+    small_file, snapshot,
 };
 
 /// No file is read further than this to see whether it is one of ours.
 const MAX_BYTES: u64 = 16 << 20;
 
 pub(super) fn is_one(name: &str) -> bool {
-    [Epochs::FILE, Checkpoint::FILE, log_start::FILE].contains(&name) || snapshot::offset_of(name).is_some()
+    [Epochs::FILE, Checkpoint::FILE, log_start::FILE, corruption::FILE].contains(&name)
+        || snapshot::offset_of(name).is_some()
 }
 
 pub(super) fn check<D: Disk>(disk: &D, dir: &Path, name: &str) -> io::Result<CheckedFile> {
