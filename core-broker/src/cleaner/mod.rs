@@ -2,6 +2,8 @@
 //! in doubt. At most so many bytes a second, so that the writer keeps the disk.
 
 mod scrub;
+#[cfg(test)]
+mod tests;
 mod throttle;
 
 use std::{
@@ -13,6 +15,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use broker_logic::ids::{PartitionIndex, TopicId};
 use commit_log::{Compaction, RealDisk};
 use tokio::sync::mpsc;
 use tracing::{debug, error, info, warn};
@@ -72,8 +75,8 @@ pub fn start(work: Work) -> Cleaner {
     Cleaner { scrubs }
 }
 
-/// Partitions by slot, until when.
-type LeftAlone = BTreeMap<usize, Instant>;
+/// Until when. By what no other partition has, whichever its writer: not by slot, and not by name.
+type LeftAlone = BTreeMap<(TopicId, PartitionIndex), Instant>;
 
 impl Work {
     async fn run(&self, scrubs: &mut mpsc::Receiver<(Partition, PathBuf)>, left_alone: &mut LeftAlone) {
@@ -81,9 +84,9 @@ impl Work {
             left_alone.retain(|_, until| *until > Instant::now());
             // Compaction first: it is what others wait for.
             while let Some(partition) = self.dirtiest(left_alone).await {
-                left_alone.insert(partition.slot, Instant::now() + RETRY);
+                left_alone.insert(key(&partition), Instant::now() + RETRY);
                 if self.compact(&partition).await {
-                    left_alone.remove(&partition.slot);
+                    left_alone.remove(&key(&partition));
                 }
             }
             match tokio::time::timeout(self.backoff, scrubs.recv()).await {
@@ -98,7 +101,7 @@ impl Work {
     async fn dirtiest(&self, left_alone: &LeftAlone) -> Option<Partition> {
         let mut dirtiest: Option<(f64, Partition)> = None;
         for partition in self.partitions.all() {
-            if !partition.settings().cleanup_policy.compact || left_alone.contains_key(&partition.slot) {
+            if !partition.settings().cleanup_policy.compact || left_alone.contains_key(&key(&partition)) {
                 continue;
             }
             let asked = partition.ask(|hosted, now_ms, _| hosted.dirty_ratio(now_ms)).await;
@@ -166,4 +169,8 @@ impl Work {
             .await;
         Ok(finished.transpose()?)
     }
+}
+
+fn key(partition: &Partition) -> (TopicId, PartitionIndex) {
+    (partition.topic_id, partition.id.partition)
 }
