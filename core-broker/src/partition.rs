@@ -98,6 +98,11 @@ impl Partition {
         }
     }
 
+    /// Whoever works on its files without its owner asks before making much of what is missing.
+    pub fn is_deleted(&self) -> bool {
+        self.view.has_changed().is_err()
+    }
+
     pub fn reader(&self) -> LogReader<RealDisk> {
         self.log.borrow().clone()
     }

@@ -50,6 +50,7 @@ mod compaction;
 mod disk;
 mod epochs;
 mod error;
+mod folder;
 mod index;
 mod log;
 mod log_start;

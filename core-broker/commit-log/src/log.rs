@@ -19,6 +19,7 @@ use crate::{
     disk::{Disk, DiskFile},
     epochs::Epochs,
     error::{LogError, ReadError, doing},
+    folder::Folder,
     log_start,
     recovery::{self, Restored},
     scan::{Chain, Halt},
@@ -44,6 +45,7 @@ pub struct Log<D: Disk> {
 pub(crate) struct Shared<D: Disk> {
     pub disk: D,
     pub dir: PathBuf,
+    pub folder: Arc<Folder>,
     state: RwLock<State<D::File>>,
 }
 
@@ -93,7 +95,7 @@ impl<D: Disk> Log<D> {
         let log_start = state.log_start();
         let recovered = Recovered { log_start, log_end, clean_shutdown, truncated_bytes, corruption };
         let state = RwLock::new(state);
-        let shared = Arc::new(Shared { disk, dir: dir.to_owned(), state });
+        let shared = Arc::new(Shared { disk, dir: dir.to_owned(), folder: Arc::new(Folder::new()), state });
         let log = Log {
             shared,
             config,
@@ -256,6 +258,12 @@ impl<D: Disk> Log<D> {
         rows.write(disk, dir)?;
         self.save_epochs()?;
         clean_shutdown::mark(disk, dir, self.flushed_end)
+    }
+
+    /// The log is to be deleted: when this returns its folder may be renamed, and another log begun under its
+    /// name. A compaction on its way comes to its end and leaves nothing there.
+    pub fn delete(self) {
+        self.shared.folder.leave();
     }
 
     /// Drops the batch that holds `offset` and all after it; returns the new log end. For a follower that has

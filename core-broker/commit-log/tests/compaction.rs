@@ -1,5 +1,10 @@
 //! What compaction leaves, and what it leaves behind when the power goes.
 
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicU64, Ordering},
+};
+
 use bytes::Bytes;
 use commit_log::{Aborted, CompactionOrder, Disk, Log, LogError, MemDisk};
 use kafka_wire::record_batch::{BatchHeader, Compression, Producer, Record, batches, decode_records};
@@ -559,6 +564,50 @@ fn a_failed_write_or_sync_leaves_the_old_segments_or_the_new_one() {
                     assert_eq!(latest(&found), latest(&old), "{what} {nth}: key {key}");
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn a_compaction_whose_log_is_deleted_ends_and_touches_no_file_of_its_name() {
+    // Deleted before the compaction begins to read, at each batch that it reads, and after all.
+    for at in 0..=13 {
+        let disk = MemDisk::new();
+        let (mut log, _) = open(&disk);
+        write(&mut log, "a1 b1 a2 | c1 b2 | a3 c2 | a4", Compression::None);
+        let mut compaction = log.begin_compaction(CompactionOrder { max_keys: 5, ..order(&log, 0) });
+        let (deleted, read) = (Arc::new(Mutex::new(Some(log))), AtomicU64::new(0));
+        let delete = {
+            let (disk, log) = (disk.clone(), Arc::clone(&deleted));
+            move || {
+                log.lock().unwrap().take().into_iter().for_each(Log::delete);
+                // Its folder goes, and the next log of its name comes.
+                for name in disk.list(dir()).unwrap() {
+                    disk.remove(&dir().join(name)).unwrap();
+                }
+                disk.overwrite(&dir().join("00000000000000000000.log"), b"another's".to_vec());
+            }
+        };
+        if at == 0 {
+            delete();
+        }
+        compaction.set_pace(Box::new(move |_| {
+            if read.fetch_add(1, Ordering::Relaxed) + 1 == at {
+                delete();
+            }
+        }));
+        let mut installed = 0;
+        while let Some(rewritten) = compaction.rewrite_next().unwrap() {
+            let mut log = deleted.lock().unwrap();
+            let log = log.as_mut().expect("nothing is to be installed in a log that is gone");
+            assert!(log.install(rewritten).unwrap());
+            installed += 1;
+        }
+        if let Some(log) = deleted.lock().unwrap().as_mut() {
+            assert!(installed > 0 && log.finish_compaction(compaction).unwrap() > 0, "{at}");
+        } else {
+            assert_eq!(disk.list(dir()).unwrap(), ["00000000000000000000.log"], "{at}");
+            assert_eq!(disk.bytes(&dir().join("00000000000000000000.log")).unwrap(), b"another's", "{at}");
         }
     }
 }

@@ -14,6 +14,7 @@ pub async fn run(work: &Work, partition: &Partition, folder: &Path) {
     let Some(active) = partition.ask(|hosted, _, _| hosted.active_base()).await else { return };
     let files = match verify(RealDisk, folder) {
         Ok(files) => files.before(active),
+        Err(_) if partition.is_deleted() => return,
         Err(error) => {
             error!(partition = %partition.id, %error, "the log cannot be checked");
             work.counts.damaged(1);
@@ -23,6 +24,10 @@ pub async fn run(work: &Work, partition: &Partition, folder: &Path) {
     let throttle = Throttle::new(work.max_bytes_per_second);
     let (mut bytes, mut batches, mut found) = (0, 0, 0);
     for file in files {
+        // Its files are gone, or others stand under their names.
+        if partition.is_deleted() {
+            return;
+        }
         for finding in &file.findings {
             error!(
                 partition = %partition.id,

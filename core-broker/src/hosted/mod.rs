@@ -174,6 +174,7 @@ impl<D: Disk, W> Hosted<D, W> {
     /// The topic is deleted: whoever waits is told. What is on the disk stays for its owner to remove.
     pub fn delete(mut self, now_ms: i64, answers: &mut Answers<W>) {
         self.handle(Input::Deleted, &[], now_ms, answers);
+        self.log.delete();
     }
 
     /// Who will not be answered any more.

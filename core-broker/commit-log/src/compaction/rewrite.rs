@@ -9,6 +9,7 @@ use super::{keys::Keys, rebuild, writer::Writer};
 use crate::{
     disk::Disk,
     error::{LogError, ReadError, doing},
+    folder::Folder,
     scan::{Chain, Found, Halt, Scan, WHOLE_SEGMENT_WINDOW},
     segment::{Active, MAX_SEGMENT_OFFSETS, Sealed, accept, log_name},
     small_file::UNFINISHED,
@@ -64,6 +65,7 @@ pub struct Compaction<D: Disk> {
 pub(crate) struct Task<D: Disk> {
     pub disk: D,
     pub dir: PathBuf,
+    pub folder: Arc<Folder>,
     pub segments: Vec<Arc<Sealed<D::File>>>,
     /// Below this each key stands once.
     pub cleaned_to: i64,
@@ -120,9 +122,15 @@ impl<D: Disk> Compaction<D> {
         &self.replaced
     }
 
-    /// Writes the next segment that is to be installed; `None` when there is no more. Long, and safe to do
-    /// beside the log's writer and readers.
+    /// Writes the next segment that is to be installed; `None` when there is no more, or the log is deleted.
+    /// Long, and safe to do beside the log's writer and readers.
     pub fn rewrite_next(&mut self) -> Result<Option<RewrittenSegment<D>>, LogError> {
+        let rewritten = self.rewrite_due();
+        // Whatever came of it: nobody wants it.
+        if self.task.folder.is_left() { Ok(None) } else { rewritten }
+    }
+
+    fn rewrite_due(&mut self) -> Result<Option<RewrittenSegment<D>>, LogError> {
         let Compaction { task, pass, done, replaced, exhausted } = self;
         if pass.is_none() {
             *pass = Some(task.collect_keys()?);
@@ -196,13 +204,14 @@ impl<D: Disk> Task<D> {
     ) -> Result<Option<RewrittenSegment<D>>, LogError> {
         let (Some(first), Some(last)) = (group.first(), group.last()) else { return Ok(None) };
         let unfinished = self.dir.join(format!("{}{UNFINISHED}", log_name(first.base)));
-        let file = self.disk.create(&unfinished).map_err(doing("creating", &unfinished))?;
+        let Some(file) = self.folder.with(|| self.disk.create(&unfinished)) else { return Ok(None) };
+        let file = file.map_err(doing("creating", &unfinished))?;
         let mut writer = Writer::new(Active::new(first.base, file), unfinished, self.index_interval_bytes);
         let written = self.write_kept(group, pass, &mut writer);
         let same = group.len() == 1 && !writer.differs;
         if same || written.is_err() {
             // Room on a full disk is worth more than the error of a file that nobody needs.
-            let _ = self.disk.remove(&writer.path);
+            let _ = self.folder.with(|| self.disk.remove(&writer.path));
         }
         written?;
         Ok((!same).then(|| RewrittenSegment {
@@ -296,6 +305,9 @@ impl<D: Disk> Task<D> {
             let Found { position, header } = found;
             let batch = Bytes::copy_from_slice(scan.batch(&found).map_err(halted)?);
             (self.pace)(batch.len() as u64);
+            if self.folder.is_left() {
+                return Ok(());
+            }
             let go_on = visit(&header, &batch);
             if !go_on.map_err(|source| LogError::Compaction { file: file(), position, source })? {
                 return Ok(());

@@ -22,12 +22,13 @@ impl<D: Disk> Log<D> {
 
     /// Takes hold of the sealed segments up to `order.end`. Nothing changes before [`install`](Log::install).
     pub fn begin_compaction(&self, order: CompactionOrder) -> Compaction<D> {
-        let Shared { disk, dir, .. } = &*self.shared;
+        let Shared { disk, dir, folder, .. } = &*self.shared;
         let state = self.shared.read();
         let segments = state.sealed.iter().take_while(|segment| segment.end <= order.end);
         Compaction::new(Task {
             disk: disk.clone(),
             dir: dir.clone(),
+            folder: Arc::clone(folder),
             segments: segments.cloned().collect(),
             cleaned_to: state.cleaner.cleaned_to,
             gaps_before: state.cleaner.gaps_before,
