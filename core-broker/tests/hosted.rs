@@ -36,16 +36,19 @@ fn compacted() -> TopicSettings {
     TopicSettings { cleanup_policy, min_cleanable_dirty_ratio: 0.0, ..settings() }
 }
 
-fn open(disk: &MemDisk, settings: TopicSettings) -> Log {
-    let open = OpenPartition {
+fn partition(settings: TopicSettings) -> OpenPartition {
+    OpenPartition {
         id: TopicPartition::new("t", 0),
         topic_id: TopicId::default(),
         folder: folder(),
         leader_epoch: LeaderEpoch(0),
         in_sync: vec![ME],
         settings,
-    };
-    Hosted::open(disk.clone(), ME, open, 0).unwrap().0
+    }
+}
+
+fn open(disk: &MemDisk, settings: TopicSettings) -> Log {
+    Hosted::open(disk.clone(), ME, partition(settings), 0, |_| ()).unwrap().0
 }
 
 fn folder() -> PathBuf {
@@ -240,7 +243,7 @@ fn whatever_write_or_sync_fails_what_was_acknowledged_is_there_after_a_power_cut
                 if append(&mut log, &batch, 1_000).is_ok() {
                     acknowledged.push(value);
                 } else if log.take_failure().is_some_and(|failure| failure.is_disk_full()) {
-                    log.open_again(disk.clone(), 1_000).unwrap();
+                    log.open_again(disk.clone(), 1_000, |_| ()).unwrap();
                     assert_eq!(values(&log), acknowledged, "opened again, {failing} {sync}");
                 }
             }
@@ -260,17 +263,25 @@ fn a_leader_epoch_that_nobody_had_yet_is_damage_and_told_with_its_place() {
     let last = batches(&bytes).flatten().last().unwrap().1.start;
     bytes[last + 12] = 0x7f;
     disk.overwrite(&path, bytes);
-    let again = OpenPartition {
-        id: TopicPartition::new("t", 0),
-        topic_id: TopicId::default(),
-        folder: folder(),
-        leader_epoch: LeaderEpoch(1),
-        in_sync: vec![ME],
-        settings: settings(),
-    };
-    let told = Log::open(disk, ME, again, 0).err().expect("refused").to_string();
+    let again = OpenPartition { leader_epoch: LeaderEpoch(1), ..partition(settings()) };
+    let told = Log::open(disk, ME, again, 0, |_| ()).err().expect("refused").to_string();
     assert!(told.starts_with("00000000000000000000.log in /t-0 has leader epoch 2130706432"), "{told}");
     assert!(told.contains("from offset 2 on"), "{told}");
+}
+
+#[test]
+fn a_loss_is_told_although_the_log_cannot_be_led() {
+    let disk = MemDisk::new();
+    let mut log = open(&disk, TopicSettings { segment_bytes: 1 << 20, ..settings() });
+    fill(&mut log, 1, 0..3, None);
+    let path = folder().join("00000000000000000000.log");
+    let mut bytes = disk.bytes(&path).unwrap();
+    bytes[12] = 0x7f; // the leader epoch of the first: those behind it go back
+    disk.overwrite(&path, bytes);
+    let mut told = None;
+    let again = OpenPartition { leader_epoch: LeaderEpoch(1), ..partition(settings()) };
+    assert!(Log::open(disk, ME, again, 0, |recovered| told = recovered.corruption.clone()).is_err());
+    assert_eq!(told.map(|lost| lost.offset), Some(1));
 }
 
 #[test]
@@ -355,7 +366,7 @@ fn a_compaction_or_retention_that_finds_the_disk_full_leaves_the_log_taking_appe
         }
         disk.fail_write(NEVER, 0);
         if log.take_failure().is_some() {
-            log.open_again(disk.clone(), 2_000).unwrap();
+            log.open_again(disk.clone(), 2_000, |_| ()).unwrap();
         }
         fill(&mut log, 9, 11..12, Some("k"));
         assert_eq!(read(&log).last(), Some(&(11, "v11".to_owned())), "{failing}");

@@ -51,7 +51,7 @@ async fn host(writers: &Writers, logs: &Path, index: i32) -> Partition {
         settings: settings(),
         id: id.clone(),
     };
-    let (hosted, _) = Hosted::open(RealDisk, ME, open, clock::now_ms()).unwrap();
+    let (hosted, _) = Hosted::open(RealDisk, ME, open, clock::now_ms(), |_| ()).unwrap();
     let (answer, partition) = oneshot::channel();
     let sent = writers.of(&id).send(Command::Host { hosted: Box::new(hosted), answer }).await;
     assert!(sent.is_ok());

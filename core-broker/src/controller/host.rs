@@ -8,7 +8,7 @@ use broker_logic::{
     cluster::{ClusterImage, Configs, PartitionRecord, StaticConfigs, Topic},
     ids::{BrokerId, TopicId, TopicPartition},
 };
-use commit_log::RealDisk;
+use commit_log::{RealDisk, Recovered};
 use tokio::{
     sync::oneshot,
     task::{JoinError, JoinSet},
@@ -157,10 +157,10 @@ impl Host {
     async fn open_partition(&self, open: OpenPartition) -> anyhow::Result<()> {
         let (me, id) = (self.me, open.id.clone());
         self.tell_if_missing(&open);
-        let opened = blocking(move || Hosted::open(RealDisk, me, open, clock::now_ms())).await;
+        let (partition, upkeep) = (id.clone(), self.upkeep.clone());
+        let tell = move |recovered: &Recovered| writer::log_recovery(&partition, recovered, &upkeep);
+        let opened = blocking(move || Hosted::open(RealDisk, me, open, clock::now_ms(), tell)).await;
         let (hosted, recovered) = opened.with_context(|| format!("cannot open the log of {id}"))?;
-        writer::log_recovery(&hosted, &recovered);
-        self.upkeep.damaged(recovered.corruption.is_some().into());
         let folder = hosted.folder().to_path_buf();
         let writer = self.writers.of(hosted.id()).clone();
         let (answer, partition) = oneshot::channel();

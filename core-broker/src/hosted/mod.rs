@@ -53,14 +53,15 @@ pub type Answers<W> = Vec<(W, AppendResult)>;
 
 impl<D: Disk, W> Hosted<D, W> {
     /// Opens the log and takes stock: what it holds is synced, and snapshots and headers say what producers
-    /// sent.
+    /// sent. What the log had to recover from is told at once, also when the rest fails.
     pub fn open(
         disk: D,
         me: BrokerId,
         open: OpenPartition,
         now_ms: i64,
+        tell: impl FnOnce(&Recovered),
     ) -> Result<(Self, Recovered), LogError> {
-        let (log, replica, kept, recovered) = open::find(disk, me, &open, now_ms)?;
+        let (log, replica, kept, recovered) = open::find(disk, me, &open, now_ms, tell)?;
         let hosted = Self {
             me,
             open,
@@ -77,8 +78,13 @@ impl<D: Disk, W> Hosted<D, W> {
     }
 
     /// As after a restart, for a log that has failed.
-    pub fn open_again(&mut self, disk: D, now_ms: i64) -> Result<Recovered, LogError> {
-        let (log, replica, kept, recovered) = open::find(disk, self.me, &self.open, now_ms)?;
+    pub fn open_again(
+        &mut self,
+        disk: D,
+        now_ms: i64,
+        tell: impl FnOnce(&Recovered),
+    ) -> Result<Recovered, LogError> {
+        let (log, replica, kept, recovered) = open::find(disk, self.me, &self.open, now_ms, tell)?;
         (self.log, self.replica, self.kept) = (log, replica, kept);
         Ok(recovered)
     }

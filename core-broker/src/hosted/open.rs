@@ -13,6 +13,7 @@ pub(super) fn find<D: Disk>(
     me: BrokerId,
     open: &OpenPartition,
     now_ms: i64,
+    tell: impl FnOnce(&Recovered),
 ) -> Result<(Log<D>, Replica, Kept, Recovered), LogError> {
     let config = LogConfig {
         segment_bytes: open.settings.segment_bytes,
@@ -20,6 +21,8 @@ pub(super) fn find<D: Disk>(
         ..LogConfig::new(open.topic_id.0.into_bytes())
     };
     let (log, recovered) = Log::open(disk, &open.folder, config)?;
+    // A loss is found once: not to be lost with what goes wrong behind it.
+    tell(&recovered);
     log.check_led_until(open.leader_epoch.0)?;
     let (producers, snapshot_at) = producers(&log, now_ms)?;
     let opened =

@@ -106,18 +106,19 @@ struct Writer {
     slots: Vec<Option<Box<Slot>>>,
     sweep: Sweep,
     metrics: Arc<Metrics>,
+    upkeep: Arc<UpkeepCounts>,
 }
 
 impl Writer {
     /// Starts a writer's thread.
     fn start(
         retention_check: Duration,
-        counts: Arc<UpkeepCounts>,
+        upkeep: Arc<UpkeepCounts>,
         metrics: Arc<Metrics>,
     ) -> mpsc::Sender<Command> {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let sweep = Sweep::new(retention_check, clock::now_ms(), counts);
-        let writer = Writer { handle: sender.downgrade(), slots: Vec::new(), sweep, metrics };
+        let sweep = Sweep::new(retention_check, clock::now_ms(), upkeep.clone());
+        let writer = Writer { handle: sender.downgrade(), slots: Vec::new(), sweep, metrics, upkeep };
         thread::start("log-writer", move || writer.run(receiver)).expect("a thread can be started");
         sender
     }
@@ -198,7 +199,7 @@ impl Writer {
     fn host(&mut self, hosted: HostedLog) -> Partition {
         let handle = self.handle.upgrade().expect("whoever asks to host holds a sender");
         let traffic = self.metrics.topic(&hosted.id().topic);
-        let (slot, partition) = Slot::new(hosted, self.slots.len(), handle, traffic);
+        let (slot, partition) = Slot::new(hosted, self.slots.len(), handle, traffic, self.upkeep.clone());
         self.slots.push(Some(Box::new(slot)));
         partition
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use broker_logic::{cluster::TopicSettings, replica::Acks};
+use broker_logic::{cluster::TopicSettings, ids::TopicPartition, replica::Acks};
 use commit_log::{Corruption, LogError, LogReader, RealDisk, Recovered};
 use kafka_wire::record_batch::BatchHeader;
 use tokio::sync::{mpsc, watch};
@@ -14,6 +14,7 @@ use crate::{
     hosted::Answers,
     metrics::Traffic,
     partition::{Partition, View},
+    upkeep::UpkeepCounts,
     volume,
 };
 
@@ -30,6 +31,7 @@ pub struct Slot {
     view: watch::Sender<View>,
     settings: watch::Sender<TopicSettings>,
     traffic: Arc<Traffic>,
+    upkeep: Arc<UpkeepCounts>,
     /// The disk was full.
     reopening: Option<Reopening>,
 }
@@ -48,6 +50,7 @@ impl Slot {
         slot: usize,
         writer: mpsc::Sender<Command>,
         traffic: Arc<Traffic>,
+        upkeep: Arc<UpkeepCounts>,
     ) -> (Slot, Partition) {
         let (id, topic_id) = (hosted.id().clone(), hosted.topic_id());
         let (readers, log) = watch::channel(hosted.reader());
@@ -63,7 +66,7 @@ impl Slot {
             slot,
             writer,
         };
-        (Slot { hosted, readers, view, settings, traffic, reopening: None }, partition)
+        (Slot { hosted, readers, view, settings, traffic, upkeep, reopening: None }, partition)
     }
 
     /// When [`tick`](Slot::tick) has something to do.
@@ -160,9 +163,10 @@ impl Slot {
         if volume::room(self.hosted.folder()).is_some_and(|(_, free)| free < REOPEN_ROOM_BYTES) {
             return self.reopen_later(has_complained);
         }
-        match self.hosted.open_again(RealDisk, clock::now_ms()) {
+        let (id, upkeep) = (self.hosted.id().clone(), &self.upkeep);
+        let tell = |recovered: &Recovered| log_recovery(&id, recovered, upkeep);
+        match self.hosted.open_again(RealDisk, clock::now_ms(), tell) {
             Ok(recovered) => {
-                log_recovery(&self.hosted, &recovered);
                 warn!(partition = %self.hosted.id(), log_end = recovered.log_end, "the log was opened again");
                 self.readers.send_replace(self.hosted.reader());
                 self.view.send_replace(view_of(&self.hosted));
@@ -177,12 +181,13 @@ impl Slot {
     }
 }
 
-pub fn log_recovery(hosted: &HostedLog, recovered: &Recovered) {
-    let partition = hosted.id();
+/// What opening a log brought to light: in the broker's log, and counted.
+pub fn log_recovery(partition: &TopicPartition, recovered: &Recovered, upkeep: &UpkeepCounts) {
     if recovered.truncated_bytes > 0 {
         warn!(%partition, bytes = recovered.truncated_bytes, "cut an unfinished write off the end of the log");
     }
     if let Some(corruption) = &recovered.corruption {
+        upkeep.damaged(1);
         let Corruption { file, position, offset, until, reason, set_aside, .. } = corruption;
         error!(
             %partition, file, position, offset, until, reason, ?set_aside,

@@ -58,7 +58,7 @@ impl Hosted {
             settings: TopicSettings { segment_bytes: scene.plan.segment_bytes, ..default_settings() },
         };
         let disk = LiarDisk { disk: disk.clone(), lies };
-        let (partition, _) = Partition::open(disk, ME, open, scene.wall_ms())?;
+        let (partition, _) = Partition::open(disk, ME, open, scene.wall_ms(), |_| ())?;
         let mut hosted = Hosted { place, partition, shown: 0 };
         hosted.show_again(scene);
         Ok(hosted)
