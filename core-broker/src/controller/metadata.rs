@@ -27,6 +27,8 @@ const METADATA_READ_BYTES: usize = 1 << 20;
 
 /// In the folder of the log: what was found damaged in it. No start goes on while it is there.
 const DAMAGED: &str = "damaged";
+/// What an operator makes of it who has no copy: what is missing stays missing.
+const ACCEPTED: &str = "damaged-accepted";
 const DAMAGED_BYTES: u64 = 4_096;
 
 /// A snapshot is taken when the records since the last one take this much, and as much as itself: so the log is
@@ -138,7 +140,8 @@ impl<D: Disk> Metadata<D> {
 
 fn load<D: Disk>(disk: D, folder: &Path, limits: Limits) -> anyhow::Result<Metadata<D>> {
     if let Some(told) = damage_of(&disk, folder)? {
-        bail!("{told}; to go on with what is left of it, remove {}", folder.join(DAMAGED).display());
+        let mark = folder.join(DAMAGED);
+        bail!("{told}; to go on with what is left of it, rename {} to {ACCEPTED}", mark.display());
     }
     let (log, recovered) = Log::open(disk.clone(), folder, LogConfig::new(METADATA_TOPIC_ID))?;
     if let Some(damage) = recovered.corruption {
@@ -157,19 +160,24 @@ fn load<D: Disk>(disk: D, folder: &Path, limits: Limits) -> anyhow::Result<Metad
     };
     let reader = log.reader();
     let mut removed = BTreeSet::new();
-    // Without a gap: a hole that an earlier start has found stays one.
+    let accepted = is_there(&disk, &folder.join(ACCEPTED))?;
+    // Without a gap: a hole that an earlier start has found stays one, until somebody says otherwise.
     let mut offset = snapshot_offset;
     while offset < recovered.log_end {
-        let bytes = match offset < recovered.log_start {
+        let is_gone = offset < recovered.log_start;
+        let bytes = match is_gone {
             true => Bytes::new(),
             false => reader.read(offset, recovered.log_end, METADATA_READ_BYTES, true)?,
         };
         if bytes.is_empty() {
+            if accepted && !is_gone {
+                break;
+            }
             bail!("the records from offset {offset} on are missing: restore the folder from a copy");
         }
         for batch in record_batch::batches(&bytes) {
             let (header, range) = batch.with_context(|| damaged(offset))?;
-            if header.base_offset > offset {
+            if header.base_offset > offset && !accepted {
                 bail!("the records from offset {offset} on are missing: restore the folder from a copy");
             }
             let records = record_batch::decode_records(bytes.slice(range), METADATA_READ_BYTES);
@@ -211,6 +219,13 @@ fn damage_of<D: Disk>(disk: &D, folder: &Path) -> io::Result<Option<String>> {
     let mut told = vec![0; file.len()?.min(DAMAGED_BYTES) as usize];
     let read = file.read_full_at(&mut told, 0)?;
     Ok(Some(String::from_utf8_lossy(&told[..read]).trim_end().to_owned()))
+}
+
+fn is_there<D: Disk>(disk: &D, path: &Path) -> io::Result<bool> {
+    match disk.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        file => file.map(|_| true),
+    }
 }
 
 fn mark_damaged<D: Disk>(disk: &D, folder: &Path, told: &str) -> io::Result<()> {
@@ -381,10 +396,15 @@ mod tests {
                 let refused = Metadata::open_on(disk.clone(), folder(), Limits::default()).err().unwrap();
                 assert!(format!("{refused:#}").contains("restore the folder from a copy"), "{refused:#}");
             }
-            if !closed {
-                disk.remove(&folder().join(DAMAGED)).unwrap();
-                assert_eq!(open(&disk).image.cluster_id(), Some("c"), "what is left");
+            if closed {
+                continue; // nothing was cut, so nothing is marked
             }
+            disk.rename(&folder().join(DAMAGED), &folder().join(ACCEPTED)).unwrap();
+            let mut left = open(&disk);
+            assert_eq!(left.image.cluster_id(), Some("c"), "what is left");
+            left.execute(&commands(9).nth(8).unwrap()).unwrap();
+            drop(left);
+            assert!(open(&disk).image.topic("t-9").is_some(), "behind what is missing");
         }
     }
 
