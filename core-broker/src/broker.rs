@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use anyhow::{Context, bail};
+use anyhow::{anyhow, bail};
 use broker_logic::{
     cluster::{ClusterImage, Command, Configs, Endpoint, Layout, Limits, StaticConfigs, TopicSettings},
     fetch_session::FetchSessions,
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     admin, cleaner,
-    config::Config,
+    config::{self, Config},
     controller::{self, Controller, ControllerError, Host, Metadata},
     data_folder, edge,
     groups::{self, Coordinators, Groups},
@@ -209,11 +209,8 @@ fn register(metadata: &mut Metadata, me: BrokerId, endpoints: Vec<Endpoint>) -> 
 }
 
 fn endpoint(listener: &str, advertised: &str) -> anyhow::Result<Endpoint> {
-    let (host, port) = advertised
-        .rsplit_once(':')
-        .and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)))
-        .with_context(|| format!("the advertised address \"{advertised}\" is not HOST:PORT"))?;
-    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let (host, port) = config::advertised(advertised)
+        .map_err(|wrong| anyhow!("what clients of the listener {listener} are told: {wrong}"))?;
     Ok(Endpoint { listener: listener.into(), host: host.into(), port })
 }
 

@@ -17,7 +17,7 @@ use certs::TlsFiles;
 use serde::{Deserialize, Serialize};
 use service::{ByteSize, Environment, Flag, LogFlags, OptionalAddress, Period, Settings};
 
-pub use address::ListenAddress;
+pub use address::{ListenAddress, advertised};
 
 /// Of the broker's variables; the rest of a name says which key.
 const VARIABLES: &str = "LONGHAUL_BROKER";
@@ -520,8 +520,9 @@ mod tests {
 
     #[test]
     fn no_two_listeners_have_one_address_and_port() {
-        let listener =
-            |name: &str, address: &str| format!("[[listener]]\nname = \"{name}\"\naddress = \"{address}\"\n");
+        let listener = |name: &str, address: &str| {
+            format!("[[listener]]\nname = \"{name}\"\naddress = \"{address}\"\nadvertised = \"a:1\"\n")
+        };
         let two = |one: &str, other: &str| listener("A", one) + &listener("B", other);
         let admin = |address: &str| format!("[admin]\naddress = \"{address}\"\n");
         for (text, expected) in [
@@ -537,6 +538,20 @@ mod tests {
                 listener("A", "127.0.0.1:9644") + &admin("0.0.0.0:9644"),
                 "admin.address is 0.0.0.0:9644, but listener.0.address has 127.0.0.1:9644: give one another port",
             ),
+            (
+                two("127.0.0.1:9092", "[::]:9092"),
+                "listener.1.address is [::]:9092, but listener.0.address has 127.0.0.1:9092: give one another port",
+            ),
+            (
+                two("[::]:9092", "0.0.0.0:9092"),
+                "listener.1.address is 0.0.0.0:9092, but listener.0.address has [::]:9092: give one another port",
+            ),
+            (
+                two("127.0.0.1:9092", "[::ffff:127.0.0.1]:9092"),
+                "listener.1.address is [::ffff:127.0.0.1]:9092, but listener.0.address has 127.0.0.1:9092: give one another port",
+            ),
+            (two("0.0.0.0:9092", "[::1]:9092"), "fine"),
+            (two("[::]:9092", "127.0.0.1:9093"), "fine"),
             (two("127.0.0.1:9092", "127.0.0.2:9092"), "fine"),
             (two("127.0.0.1:9092", "[::1]:9092"), "fine"),
             (two("127.0.0.1:0", "127.0.0.1:0"), "fine"),
@@ -555,6 +570,11 @@ mod tests {
             ("[edge]\nquic = \"127.0.0.1\"", "\"127.0.0.1\" is not IP:PORT"),
             ("[[listener]]\naddress = \"host:9092\"", "\"host:9092\" is not IP:PORT"),
             ("[[listener]]\naddress = \"0.0.0.0:9092\"", "set advertised = \"HOST:PORT\""),
+            (
+                "[[listener]]\naddress = \"0.0.0.0:9092\"\nadvertised = \"h:0\"",
+                "listener.0.advertised: \"h:0\" is not HOST:PORT",
+            ),
+            ("[[listener]]\naddress = \"0.0.0.0:9092\"\nadvertised = \"h:1\"", "fine"),
             ("[[listener]]\naddress = \"[::1]:9092\"", "fine"),
             ("[[listener]]\naddress = \"localhost:9092\"", "fine"),
         ] {

@@ -1,14 +1,18 @@
-//! Where a listener listens: one address, or `localhost`, which stands for two.
+//! Where a listener listens: one address, or `localhost`, which stands for two. And what clients are told of it.
 
 use std::{
     fmt,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    ops::RangeInclusive,
     str::FromStr,
 };
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 const LOCALHOST: &str = "localhost";
+
+/// No name of the DNS is longer.
+const HOST: RangeInclusive<usize> = 1..=255;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListenAddress {
@@ -81,9 +85,55 @@ impl<'de> Deserialize<'de> for ListenAddress {
     }
 }
 
+/// Host and port of a `HOST:PORT` that clients are told; an address of IPv6 stands in brackets there.
+pub fn advertised(text: &str) -> Result<(&str, u16), String> {
+    let parts = text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
+    let host_port = parts.map(|(host, port)| {
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        (bare.unwrap_or(host), port)
+    });
+    match host_port {
+        Some((host, port)) if port != 0 && is_host(host) => {
+            match host.parse().is_ok_and(|ip: IpAddr| ip.is_unspecified()) {
+                true => Err(format!("\"{text}\" is an address that no client can connect to")),
+                false => Ok((host, port)),
+            }
+        }
+        _ => Err(format!("\"{text}\" is not HOST:PORT, such as broker.example.com:9092")),
+    }
+}
+
+/// The letters of names, and of addresses with their zones.
+fn is_host(text: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:%".contains(&byte);
+    HOST.contains(&text.len()) && text.bytes().all(is_letter)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn clients_are_told_a_host_that_can_be_asked_and_a_port() {
+        for (text, expected) in [
+            ("broker.example.com:9092", Some(("broker.example.com", 9092))),
+            ("localhost:1", Some(("localhost", 1))),
+            ("[fe80::1%eth0]:9092", Some(("fe80::1%eth0", 9092))),
+            ("broker.example.com", None),
+            ("broker:99999", None),
+            ("broker:", None),
+            (":9092", None),
+            ("[]:9092", None),
+            ("broker:0", None),
+            ("PLAINTEXT://broker:9092", None),
+            ("bro ker:9092", None),
+            ("0.0.0.0:9092", None),
+            ("[::]:9092", None),
+            ("", None),
+        ] {
+            assert_eq!(advertised(text).ok(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn localhost_is_both_families_and_an_address_is_itself() {

@@ -1,13 +1,17 @@
 //! Which values make sense. A mistake is told at the start, with its key and what is allowed, and not by a
 //! panic or a refusal on the first busy day.
 
-use std::{net::SocketAddr, ops::RangeInclusive, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+    time::Duration,
+};
 
 use broker_logic::cluster::Limits;
 use service::{ByteSize, Mistakes, OptionalAddress, Period};
 use uplink_wire::MAX_FRAME_BYTES;
 
-use super::{Broker, ByteRates, Config, Edge, Groups, Listener, Quotas, Upkeep};
+use super::{Broker, ByteRates, Config, Edge, Groups, Listener, Quotas, Upkeep, advertised};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -91,6 +95,10 @@ fn check_listeners(listeners: &[Listener], mistakes: &mut Mistakes) {
                 "the listener {address} takes every address, but clients must be told one: set advertised = \"HOST:PORT\""
             )
         });
+        if let Some(Err(wrong)) = listener.advertised.as_deref().map(advertised) {
+            let key = format!("listener.{index}.advertised");
+            mistakes.of_key(&key, format!("{key}: {wrong}"));
+        }
     }
 }
 
@@ -117,9 +125,12 @@ fn check_tcp_ports(config: &Config, mistakes: &mut Mistakes) {
 
 /// Whether the second to bind would be refused. The system gives each that asks for port 0 a port of its own.
 fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
-    let same_family = one.is_ipv4() == other.is_ipv4();
-    let same_address = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
-    one.port() != 0 && one.port() == other.port() && same_family && same_address
+    // On Linux `[::]` takes the port for IPv4 as well.
+    let takes = |taker: IpAddr, ip: IpAddr| {
+        taker == ip || (taker.is_unspecified() && (taker.is_ipv6() || ip.is_ipv4()))
+    };
+    let (ip, other_ip) = (one.ip().to_canonical(), other.ip().to_canonical());
+    one.port() != 0 && one.port() == other.port() && (takes(ip, other_ip) || takes(other_ip, ip))
 }
 
 fn check_groups(groups: &Groups, mistakes: &mut Mistakes) {
