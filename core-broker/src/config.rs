@@ -386,14 +386,21 @@ pub fn check(flags: Flags) -> anyhow::Result<()> {
 
 impl Edge {
     pub fn tls_files(&self) -> anyhow::Result<TlsFiles> {
-        if let Some(Tls { ca, cert, key }) = self.tls.clone() {
-            return Ok(TlsFiles { ca, cert, key });
+        if let Some(tls) = &self.tls {
+            return Ok(tls.files());
         }
         let folder = match &self.certs {
             Some(folder) => folder.clone(),
             None => service::data_home().context("no folder for certificates")?.join("certs"),
         };
         Ok(certs::development(&folder)?.broker)
+    }
+}
+
+impl Tls {
+    fn files(&self) -> TlsFiles {
+        let Self { ca, cert, key } = self.clone();
+        TlsFiles { ca, cert, key }
     }
 }
 
@@ -430,7 +437,14 @@ mod tests {
     fn a_value_that_makes_no_sense_is_told_with_its_key_and_what_is_allowed() {
         for (part, line, expected) in [
             ("broker", "node_id = -1", "broker.node_id is -1, but the id of a broker is 0 or more"),
-            ("broker", "request_max = \"1KiB\"", "fine"),
+            ("broker", "request_max = \"2MiB\"", "fine"),
+            ("broker", "request_max = \"2KiB\"\nmessage_max = \"1KiB\"", "fine"),
+            ("broker", "request_max = \"1MiB\"\nmessage_max = \"1023KiB\"", "fine"),
+            (
+                "broker",
+                "request_max = \"1MiB\"\nmessage_max = \"1MiB\"",
+                "broker.request_max is 1MiB, but a batch of broker.message_max, which is 1MiB, comes in a request of up to 1KiB more: make one larger, or the other smaller",
+            ),
             ("broker", "request_max = \"1023B\"", "broker.request_max is 1023B, but must be 1KiB to 1GiB"),
             ("broker", "request_max = \"2GiB\"", "broker.request_max is 2GiB, but must be 1KiB to 1GiB"),
             (
@@ -492,6 +506,28 @@ mod tests {
         ] {
             assert_eq!(told(&format!("[{part}]\n{line}\n")), expected);
         }
+    }
+
+    #[test]
+    fn certificates_that_are_named_are_there_and_belong_together() {
+        let home = tempfile::tempdir().unwrap();
+        let made = certs::development(&home.path().join("certs")).unwrap();
+        let (broker, agent) = (&made.broker, &made.agent);
+        let nowhere = home.path().join("nowhere.pem");
+        for (ca, cert, key, expected) in [
+            (&broker.ca, &broker.cert, &broker.key, "fine".to_owned()),
+            (&nowhere, &broker.cert, &broker.key, cannot("read certificates", &nowhere)),
+            (&broker.ca, &nowhere, &broker.key, cannot("read certificates", &nowhere)),
+            (&broker.ca, &broker.cert, &nowhere, cannot("read a private key", &nowhere)),
+            (&broker.ca, &broker.cert, &agent.key, format!("{} does not belong to", agent.key.display())),
+        ] {
+            let told = told(&format!("[edge.tls]\nca = {ca:?}\ncert = {cert:?}\nkey = {key:?}\n"));
+            assert!(told.contains(&expected), "{told} instead of {expected}");
+        }
+    }
+
+    fn cannot(what: &str, path: &Path) -> String {
+        format!("edge.tls: cannot {what} from {}", path.display())
     }
 
     #[test]

@@ -35,6 +35,12 @@ const MAX_GROUP_LAGS: usize = 100_000;
 /// What stands around a batch in a frame of the edge protocol.
 const FRAME_ROOM: u64 = 100;
 
+/// A larger one could not travel down to an agent.
+const LARGEST_BATCH: u64 = MAX_FRAME_BYTES as u64 - FRAME_ROOM;
+
+/// What stands around a batch in a produce request: its header with the client's id, the topic's name.
+const REQUEST_ROOM: u64 = KIB;
+
 pub fn check(config: &Config, mistakes: &mut Mistakes) {
     check_broker(&config.broker, mistakes);
     check_edge(&config.edge, mistakes);
@@ -57,12 +63,21 @@ fn check_broker(broker: &Broker, mistakes: &mut Mistakes) {
         format!("broker.node_id is {node_id}, but the id of a broker is 0 or more")
     });
     mistakes.within("broker.request_max", broker.request_max, sizes(KIB, GIB));
+    let largest_batch = broker.message_max.0.min(LARGEST_BATCH);
+    let is_wide = broker.request_max.0 < KIB || broker.request_max.0 >= largest_batch + REQUEST_ROOM;
+    mistakes.ensure("broker.request_max", is_wide, || {
+        format!(
+            "broker.request_max is {}, but a batch of broker.message_max, which is {}, comes in a request of up \
+             to {} more: make one larger, or the other smaller",
+            broker.request_max,
+            broker.message_max,
+            ByteSize(REQUEST_ROOM)
+        )
+    });
     // One request of the largest size must be able to come in.
     let largest = Some(broker.request_max.0).filter(|largest| *largest <= GIB);
     mistakes.within("broker.requests_max", broker.requests_max, sizes(largest.unwrap_or(KIB), 1 << 40));
-    // A larger batch could not travel down to an agent.
-    let largest = MAX_FRAME_BYTES as u64 - FRAME_ROOM;
-    mistakes.within("broker.message_max", broker.message_max, sizes(KIB, largest));
+    mistakes.within("broker.message_max", broker.message_max, sizes(KIB, LARGEST_BATCH));
     mistakes.within("broker.max_connections", broker.max_connections, CONNECTIONS);
     if let Some(max) = broker.max_connections_per_ip {
         mistakes.within("broker.max_connections_per_ip", max, CONNECTIONS);
@@ -179,4 +194,10 @@ fn check_edge(edge: &Edge, mistakes: &mut Mistakes) {
             edge.quic
         )
     });
+    // Development certificates are made by the first start.
+    if let Some(tls) = &edge.tls
+        && let Err(error) = certs::server_config(&tls.files(), uplink_wire::ALPN)
+    {
+        mistakes.of_key("edge.tls", format!("edge.tls: {error:#}"));
+    }
 }

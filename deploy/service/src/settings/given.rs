@@ -60,7 +60,12 @@ impl Given {
                     if index == length {
                         list.push(empty());
                     }
-                    let beyond = || format!("number {index} of a list that holds {length}: count from 0");
+                    let beyond = || {
+                        format!(
+                            "number {index} of a list of which {length} are given: give number {length} as well, \
+                             also where it is to be as by default"
+                        )
+                    };
                     list.get_mut(index).ok_or_else(beyond)?
                 }
                 _ => return Err(format!("`{part}` stands where a list has a number: __0__ is its first")),

@@ -201,7 +201,10 @@ fn what_is_shown_reads_back_as_the_same() {
 #[test]
 fn a_variable_that_points_beyond_a_list_is_told() {
     for (name, expected) in [
-        ("T__LISTENER__1__ADDRESS", "T__LISTENER__1__ADDRESS: number 1 of a list that holds 0: count from 0"),
+        (
+            "T__LISTENER__1__ADDRESS",
+            "T__LISTENER__1__ADDRESS: number 1 of a list of which 0 are given: give number 0 as well, also where it is to be as by default",
+        ),
         (
             "T__LISTENER__0__X",
             "T__LISTENER__0__X: unknown key `x` in [listener.0]: there are `address`, `name`",
