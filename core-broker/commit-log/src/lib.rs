@@ -10,9 +10,9 @@
 //! 00000000000000004711.log         batches from offset 4711: the active segment, appended to
 //! leader-epoch-checkpoint          leader epoch -> first offset, for all but the active segment
 //! log-start-offset                 what DeleteRecords took from the first segment
-//! cleaner-checkpoint               how far compaction has come; only with it may offsets be missing
+//! cleaner-checkpoint               how far compaction has come; only below that may offsets be missing
 //! 00000000000000004711.snapshot    what the batches below made, such as producers' state; the newest two
-//! clean-shutdown                   only between a close and the next open
+//! clean-shutdown                   how the log was closed; only between that and the next write
 //! being-mended                     only while damage is mended: where it is and where the log goes on
 //! *.log.compacted-<end>            a compacted segment about to take its place; see `compaction`
 //! *.log.quarantine-<position>      bytes set aside from a damaged segment; nothing here reads them

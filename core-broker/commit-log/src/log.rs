@@ -14,7 +14,8 @@ use kafka_wire::record_batch::batches;
 pub use expiry::RemovedSegment;
 
 use crate::{
-    LogConfig, LogReader, MAX_SEGMENT_BYTES, Recovered, clean_shutdown,
+    LogConfig, LogReader, MAX_SEGMENT_BYTES, Recovered,
+    clean_shutdown::{self, Mark},
     compaction::Checkpoint,
     disk::{Disk, DiskFile},
     epochs::Epochs,
@@ -257,7 +258,8 @@ impl<D: Disk> Log<D> {
         let rows = shared.read().active.index_rows();
         rows.write(disk, dir)?;
         self.save_epochs()?;
-        clean_shutdown::mark(disk, dir, self.flushed_end)
+        let cleaner = Some(shared.read().cleaner);
+        Mark { log_end: self.flushed_end, cleaner }.save(disk, dir)
     }
 
     /// The log is to be deleted: when this returns its folder may be renamed, and another log begun under its

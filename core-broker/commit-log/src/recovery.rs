@@ -3,7 +3,9 @@
 use std::{io, path::Path, sync::Arc};
 
 use crate::{
-    LogConfig, clean_shutdown, compaction,
+    LogConfig,
+    clean_shutdown::{self, Mark},
+    compaction,
     compaction::Checkpoint,
     disk::{Disk, DiskFile},
     epochs::Epochs,
@@ -54,8 +56,8 @@ pub(crate) struct Restored<F> {
 /// What stands beside the segments and tells of them.
 #[derive(Default)]
 struct Evidence {
-    /// The log end that the mark of a clean shutdown tells of: indexes are trusted.
-    vouched_end: Option<i64>,
+    /// With it, indexes are trusted.
+    mark: Option<Mark>,
     /// See [`lost::proven_end`].
     proven_end: i64,
     /// A crash has interrupted the mending of this.
@@ -87,16 +89,20 @@ pub(crate) fn restore<D: Disk>(
     let names = disk.list(dir).map_err(doing("listing", dir))?;
     let has_segments = names.iter().any(|name| base_of_log(name).is_some());
     let is_new = metadata::check_or_create(disk, dir, config.topic_id, has_segments)?;
-    let vouched_end = clean_shutdown::vouched_end(disk, dir)?;
+    let mark = Mark::load(disk, dir)?;
     compaction::finish(disk, dir)?;
     let names = disk.list(dir).map_err(doing("listing", dir))?;
     let mut bases: Vec<i64> = names.iter().filter_map(|name| base_of_log(name)).collect();
     bases.sort_unstable();
     let half_mended = Corruption::load(disk, dir)?;
-    let proven_end = lost::proven_end(disk, dir, &names, !bases.is_empty())?;
+    let proven_end = lost::proven_end(disk, dir, &names, mark.as_ref(), !bases.is_empty())?;
     remove_leftovers(disk, dir, &names, &bases)?;
+    let compacted = mark.as_ref().and_then(Mark::compacted);
+    if let Some(cleaner) = compacted.filter(|_| !names.iter().any(|name| name == Checkpoint::FILE)) {
+        cleaner.save(disk, dir)?; // while the mark knows of it
+    }
 
-    let evidence = Evidence { vouched_end, proven_end, half_mended };
+    let evidence = Evidence { mark, proven_end, half_mended };
     let mut restored = match bases.is_empty() {
         true => begin(disk, dir, is_new, &evidence)?,
         false => restore_segments(disk, dir, config, &evidence, &bases)?,
@@ -168,7 +174,7 @@ fn restore_segments<D: Disk>(
         evidence,
         checkpoint_known: checkpoint.is_some(),
         epochs: checkpoint.unwrap_or_default(),
-        cleaner: Checkpoint::load(disk, dir, last)?,
+        cleaner: Checkpoint::load(disk, dir, evidence.mark.as_ref().and_then(Mark::compacted), last)?,
     };
     let mut sealed = Vec::with_capacity(earlier.len());
     for (at, &base) in earlier.iter().enumerate() {
@@ -183,7 +189,7 @@ fn restore_segments<D: Disk>(
         }
     }
     if restoring.checkpoint_known {
-        if let Some(end) = evidence.vouched_end
+        if let Some(end) = evidence.mark.as_ref().map(|mark| mark.log_end)
             && let Some(active) = restoring.load(last, end)?
         {
             return Ok(Restored {
@@ -293,7 +299,7 @@ impl<D: Disk> Restoring<'_, D> {
     fn sealed(&mut self, base: i64, next: i64) -> Result<Earlier<D::File>, LogError> {
         let Restoring { disk, dir, .. } = *self;
         if self.checkpoint_known {
-            if self.evidence.vouched_end.is_some() {
+            if self.evidence.mark.is_some() {
                 if let Some(sealed) = Sealed::open(disk, dir, base, next, self.cleaner.gaps_before)? {
                     return Ok(Earlier::Whole(sealed));
                 }

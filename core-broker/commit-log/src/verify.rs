@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    clean_shutdown,
+    clean_shutdown::{self, Mark},
     compaction::{self, Checkpoint},
     disk::{Disk, DiskFile},
     error::{LogError, doing},
@@ -49,7 +49,7 @@ pub struct CheckedFile {
 pub struct Verify<D: Disk> {
     disk: D,
     dir: PathBuf,
-    no_segment: Option<CheckedFile>,
+    missing: std::vec::IntoIter<CheckedFile>,
     small_files: std::vec::IntoIter<String>,
     segments: std::vec::IntoIter<Segment>,
     gaps_before: i64,
@@ -78,14 +78,26 @@ pub fn verify<D: Disk>(disk: D, dir: &Path) -> Result<Verify<D>, LogError> {
     let mut files: Vec<_> = plain.filter(|(base, ..)| !replaced(*base)).chain(waiting).collect();
     files.sort();
 
+    // Read after the names: while it is there, they were what it tells of.
+    let mark = Mark::load(&disk, dir)?;
+    let compacted = mark.as_ref().and_then(Mark::compacted);
     let gaps_before = match files.last() {
-        Some((last, ..)) => Checkpoint::load(&disk, dir, *last)?.gaps_before,
+        Some((last, ..)) => Checkpoint::load(&disk, dir, compacted, *last)?.gaps_before,
         None => 0,
     };
-    let proven_end = lost::proven_end(&disk, dir, &names, !files.is_empty())?;
-    let no_segment = (files.is_empty() && proven_end > 0).then(|| all_gone(proven_end));
+    let proven_end = lost::proven_end(&disk, dir, &names, mark.as_ref(), !files.is_empty())?;
+    let mut missing = Vec::new();
+    if files.is_empty() && proven_end > 0 {
+        let reason = format!("all segments are gone; the log had reached offset {proven_end}");
+        missing.push(is_missing(log_name(0), 0, reason));
+    }
+    if compacted.is_some() && !names.iter().any(|name| name == Checkpoint::FILE) {
+        let reason = "it is missing; the mark of the clean shutdown tells of it".to_owned();
+        missing.push(is_missing(Checkpoint::FILE.to_owned(), 0, reason));
+    }
+    let missing = missing.into_iter();
     // The last segment's indexes are in memory until the log is closed.
-    let closed = clean_shutdown::is_there(&disk, dir)?;
+    let closed = names.iter().any(|name| name == clean_shutdown::FILE);
     let ends: Vec<Option<i64>> = files.iter().skip(1).map(|(base, ..)| Some(*base)).chain([None]).collect();
     let segments = files.into_iter().zip(ends).map(|((base, file, in_place), end)| {
         let indexed = in_place && (end.is_some() || closed);
@@ -94,13 +106,11 @@ pub fn verify<D: Disk>(disk: D, dir: &Path) -> Result<Verify<D>, LogError> {
     let segments = segments.collect::<Vec<_>>().into_iter();
     let small_files: Vec<String> = names.into_iter().filter(|name| small::is_one(name)).collect();
     let small_files = small_files.into_iter();
-    Ok(Verify { disk, dir: dir.to_owned(), no_segment, small_files, segments, gaps_before, proven_end })
+    Ok(Verify { disk, dir: dir.to_owned(), missing, small_files, segments, gaps_before, proven_end })
 }
 
-fn all_gone(proven_end: i64) -> CheckedFile {
-    let file = log_name(0);
-    let reason = format!("all segments are gone; the log had reached offset {proven_end}");
-    let findings = vec![Finding { file: file.clone(), position: 0, offset: 0, reason }];
+fn is_missing(file: String, offset: i64, reason: String) -> CheckedFile {
+    let findings = vec![Finding { file: file.clone(), position: 0, offset, reason }];
     CheckedFile { file, bytes: 0, batches: 0, findings }
 }
 
@@ -135,8 +145,8 @@ impl<D: Disk> Iterator for Verify<D> {
     type Item = CheckedFile;
 
     fn next(&mut self) -> Option<CheckedFile> {
-        if let Some(gone) = self.no_segment.take() {
-            return Some(gone);
+        if let Some(missing) = self.missing.next() {
+            return Some(missing);
         }
         loop {
             let (file, offset, checked) = match self.small_files.next() {

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use bytes::Bytes;
-use commit_log::{Aborted, CompactionOrder, Disk, Log, LogError, MemDisk};
+use commit_log::{Aborted, CompactionOrder, Disk, Log, LogError, MemDisk, verify};
 use kafka_wire::record_batch::{BatchHeader, Compression, Producer, Record, batches, decode_records};
 
 use crate::support::*;
@@ -292,6 +292,44 @@ fn a_checkpoint_that_cannot_be_read_still_allows_for_compaction() {
     let (log, recovered) = open(&disk);
     assert_eq!((recovered.corruption, recovered.log_end, log.cleaned_to()), (None, 6, 0));
     assert_eq!(layout(&log), "a2@1 b2@3 c1@4 | z1@5");
+}
+
+#[test]
+fn a_checkpoint_lost_from_a_closed_log_is_known_from_the_mark() {
+    let checkpoint = dir().join("cleaner-checkpoint");
+    for (what, left) in [("removed", None), ("garbled", Some(b"1 00000000\n5\n5\n".to_vec()))] {
+        let disk = MemDisk::new();
+        let (mut log, _) = open(&disk);
+        write(&mut log, "a1 a2 | b1 | b2 c1 | z1", Compression::None);
+        let order = order(&log, 0);
+        compact(&mut log, order).unwrap();
+        let cleaned_to = log.cleaned_to();
+        log.close().unwrap();
+        match left {
+            Some(bytes) => disk.overwrite(&checkpoint, bytes),
+            None => disk.remove(&checkpoint).unwrap(),
+        }
+        let told: Vec<_> = verify(disk.clone(), dir()).unwrap().flat_map(|it| it.findings).collect();
+        assert_eq!(
+            told.iter().map(|it| it.file.as_str()).collect::<Vec<_>>(),
+            ["cleaner-checkpoint"],
+            "{what}"
+        );
+
+        let (mut log, recovered) = open(&disk);
+        assert_eq!((recovered.corruption, recovered.clean_shutdown), (None, true), "{what}");
+        assert_eq!(
+            (layout(&log).as_str(), log.cleaned_to()),
+            ("a2@1 b2@3 c1@4 | z1@5", cleaned_to),
+            "{what}"
+        );
+        // Without the mark it is known, too.
+        write(&mut log, "z2", Compression::None);
+        log.sync().unwrap();
+        let (log, recovered) = open(&disk.crash(0));
+        assert_eq!(recovered.corruption, None, "{what}");
+        assert_eq!(layout(&log), "a2@1 b2@3 c1@4 | z1@5 z2@6", "{what}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::support::*;
-use commit_log::{ChainError, Disk, Log, LogConfig, LogError, MemDisk, ReadError, RealDisk};
+use commit_log::{ChainError, Disk, Log, LogConfig, LogError, MemDisk, ReadError, RealDisk, verify};
 
 /// Five batches: offsets 0-1, 2-4, 5, 6-9, 10, in two segments.
 fn five_batches() -> [Vec<u8>; 5] {
@@ -392,4 +392,19 @@ fn a_closed_log_opens_without_reading_its_segments() {
     let (_, recovered) = Log::open(disk, dir(), config).unwrap();
     assert!(!recovered.clean_shutdown, "the mark is used up");
     assert_eq!(recovered.corruption.unwrap().position, 0);
+}
+
+#[test]
+fn an_older_mark_of_a_clean_shutdown_is_one() {
+    let disk = MemDisk::new();
+    let (mut log, _) = open(&disk);
+    log.append(&batch(0, 0, 0, 3, 20)).unwrap();
+    log.close().unwrap();
+    for (mark, clean) in [("version: 1\nlog_end: 3\n", true), ("version: 1\nlog_end: 3", false)] {
+        disk.overwrite(&dir().join("clean-shutdown"), mark.as_bytes().to_vec());
+        let damaged = verify(disk.clone(), dir()).unwrap().any(|checked| !checked.findings.is_empty());
+        let (_, recovered) = open(&disk);
+        let found = (recovered.clean_shutdown, recovered.log_end, recovered.corruption, damaged);
+        assert_eq!(found, (clean, 3, None, !clean), "{mark:?}");
+    }
 }

@@ -6,7 +6,7 @@
 //! 4711         below this each key stands once
 //! ```
 //! The first number is on disk before the first segment is replaced: a log that finds a hole asks it whether
-//! the hole was made. The second follows when all of them are.
+//! the hole was made. The second follows when all of them are. The mark of a clean shutdown tells both again.
 
 use std::path::Path;
 
@@ -28,14 +28,20 @@ impl Checkpoint {
         small_file::replace(disk, dir, Checkpoint::FILE, small_file::checked(&lines).as_bytes())
     }
 
-    /// `sealed_end` is where the active segment begins, which compaction never touches. A checkpoint that
-    /// cannot be read still says that compaction was here, somewhere below it.
-    pub fn load<D: Disk>(disk: &D, dir: &Path, sealed_end: i64) -> Result<Checkpoint, LogError> {
+    /// For one that is lost stands what the mark of a clean shutdown tells of it: `closed`. Without a mark, no
+    /// checkpoint says that compaction was never here, and one that cannot be read that it was, somewhere below
+    /// `sealed_end`: there the active segment begins, which compaction never touches.
+    pub fn load<D: Disk>(
+        disk: &D,
+        dir: &Path,
+        closed: Option<Checkpoint>,
+        sealed_end: i64,
+    ) -> Result<Checkpoint, LogError> {
         let Some(text) = small_file::read(disk, dir, Checkpoint::FILE, MAX_BYTES)? else {
-            return Ok(Checkpoint::default());
+            return Ok(closed.unwrap_or_default());
         };
         let unknown = Checkpoint { gaps_before: sealed_end, cleaned_to: 0 };
-        Ok(Checkpoint::from_text(&text).unwrap_or(unknown))
+        Ok(Checkpoint::from_text(&text).or(closed).unwrap_or(unknown))
     }
 
     /// The log was cut: what follows on `end` from here on is not compacted.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Corruption, Restored, begin_segment};
 use crate::{
-    clean_shutdown,
+    clean_shutdown::{self, Mark},
     compaction::Checkpoint,
     disk::Disk,
     epochs::Epochs,
@@ -21,9 +21,10 @@ pub(crate) fn proven_end<D: Disk>(
     disk: &D,
     dir: &Path,
     names: &[String],
+    mark: Option<&Mark>,
     has_segments: bool,
 ) -> Result<i64, LogError> {
-    let marked = clean_shutdown::vouched_end(disk, dir)?;
+    let marked = mark.map(|mark| mark.log_end);
     let snapshots = names.iter().filter_map(|name| snapshot::offset_of(name)).max();
     let half_mended = Corruption::load(disk, dir)?.map(|lost| lost.until);
     let proven = marked.max(snapshots).max(half_mended).unwrap_or(0);

@@ -4,6 +4,7 @@ use std::{io, path::Path};
 
 use super::{CheckedFile, Finding};
 use crate::{
+    clean_shutdown::{self, Mark},
     compaction::Checkpoint,
     disk::{Disk, DiskFile},
     epochs::Epochs,
@@ -16,8 +17,8 @@ use crate::{
 const MAX_BYTES: u64 = 16 << 20;
 
 pub(super) fn is_one(name: &str) -> bool {
-    [Epochs::FILE, Checkpoint::FILE, log_start::FILE, corruption::FILE].contains(&name)
-        || snapshot::offset_of(name).is_some()
+    let checked = [Epochs::FILE, Checkpoint::FILE, log_start::FILE, corruption::FILE, clean_shutdown::FILE];
+    checked.contains(&name) || snapshot::offset_of(name).is_some()
 }
 
 pub(super) fn check<D: Disk>(disk: &D, dir: &Path, name: &str) -> io::Result<CheckedFile> {
@@ -28,9 +29,11 @@ pub(super) fn check<D: Disk>(disk: &D, dir: &Path, name: &str) -> io::Result<Che
     let mut content = vec![0; usize::try_from(bytes.min(most)).unwrap_or_default()];
     let filled = file.read_full_at(&mut content, 0)?;
     content.truncate(filled);
-    let whole = match is_snapshot {
-        true => snapshot::state_of(content).is_some(),
-        false => std::str::from_utf8(&content).ok().and_then(small_file::lines_of).is_some(),
+    let text = || std::str::from_utf8(&content).ok();
+    let whole = match name {
+        _ if is_snapshot => snapshot::state_of(content).is_some(),
+        clean_shutdown::FILE => text().and_then(Mark::from_text).is_some(), // older ones have no checksum
+        _ => text().and_then(small_file::lines_of).is_some(),
     };
     let damaged = || Finding {
         file: name.to_owned(),
