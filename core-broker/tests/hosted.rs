@@ -372,3 +372,40 @@ fn a_compaction_or_retention_that_finds_the_disk_full_leaves_the_log_taking_appe
         assert_eq!(read(&log).last(), Some(&(11, "v11".to_owned())), "{failing}");
     }
 }
+
+/// Until the disk has no room for another.
+fn fill_disk(disk: &MemDisk, settings: TopicSettings, capacity: u64) -> (Log, Vec<(i64, String)>) {
+    let mut log = open(disk, settings);
+    disk.set_capacity(Some(capacity));
+    for sequence in 0.. {
+        let batch = batch(from(9, sequence), 1_000, "k", Some(&format!("v{sequence}")));
+        if append(&mut log, &batch, 1_000).is_err() {
+            break;
+        }
+    }
+    assert!(log.take_failure().is_some_and(|failure| failure.is_disk_full()));
+    // Perhaps of a snapshot that found no room.
+    let _ = log.take_complaint();
+    let acknowledged = read(&log);
+    (log, acknowledged)
+}
+
+#[test]
+fn a_log_that_is_stopped_is_told_once() {
+    let (mut log, acknowledged) = fill_disk(&MemDisk::new(), settings(), 2_000);
+    let end = acknowledged.last().unwrap().0 + 1;
+    for asked in [0, end, -1] {
+        let _ = log.delete_records(asked, 1_000, &mut Vec::new());
+        assert!(log.take_failure().is_none(), "{asked}");
+    }
+    let disk = MemDisk::new();
+    let mut log = open(&disk, TopicSettings { retention_ms: Some(1), ..settings() });
+    fill(&mut log, 9, 0..11, None);
+    disk.fail_sync(1, 5);
+    assert!(append(&mut log, &batch(from(9, 11), 1_000, "k", Some("v")), 1_000).is_err());
+    assert!(log.take_failure().is_some_and(|failure| !failure.is_disk_full()));
+    assert_eq!(upkeep(&mut log, 3 * DAY_MS), 0, "an error that is no lack of room leaves it as it is");
+    assert!(matches!(log.delete_records(4, 1_000, &mut Vec::new()), Err(DeleteRecordsError::LogFailed)));
+    assert!(log.take_failure().is_none());
+    assert_eq!(log.replica().log_start(), Offset(0));
+}

@@ -237,7 +237,11 @@ impl<D: Disk, W> Hosted<D, W> {
     }
 
     fn fail(&mut self, error: LogError, now_ms: i64, answers: &mut Answers<W>) {
-        self.failure = Some(error);
+        // A log that is stopped already is not told again, unless it is for more than a full disk.
+        let is_known = matches!(error, LogError::Stopped { .. }) || error.is_disk_full();
+        if !(self.replica.is_failed() && is_known) {
+            self.failure = Some(error);
+        }
         // The log answers nothing but its failure any more.
         self.uncommitted = false;
         self.handle(Input::LogFailed, &[], now_ms, answers);
