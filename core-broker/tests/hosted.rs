@@ -391,6 +391,49 @@ fn fill_disk(disk: &MemDisk, settings: TopicSettings, capacity: u64) -> (Log, Ve
 }
 
 #[test]
+fn retention_makes_room_on_a_disk_whose_fullness_has_stopped_the_log() {
+    for capacity in 2_000..2_300 {
+        let (disk, old) = (MemDisk::new(), TopicSettings { retention_ms: Some(DAY_MS), ..settings() });
+        let (mut log, acknowledged) = fill_disk(&disk, old, capacity);
+        let last = acknowledged.last().unwrap().0;
+        assert_eq!(upkeep(&mut log, 1_000 + DAY_MS), 0, "nothing is too old yet");
+        assert!(upkeep(&mut log, 3 * DAY_MS) > 3, "{capacity}");
+        assert!(log.take_failure().is_none() && log.take_complaint().is_none());
+        assert_eq!(log.upkeep(3 * DAY_MS, &mut Vec::new()).map(|segment| segment.bytes()), None);
+        let left = read(&log);
+        assert!(acknowledged.ends_with(&left), "{capacity}: {left:?}");
+        let mut after_power_cut = open(&disk.crash(1), old);
+        log.open_again(disk.clone(), 3 * DAY_MS, |_| ()).unwrap();
+        for log in [&mut log, &mut after_power_cut] {
+            assert_eq!(read(log), left, "{capacity}");
+            knows_producer(log, 9, last as i32, last);
+            fill(log, 9, last as i32 + 1..last as i32 + 2, None);
+        }
+    }
+}
+
+#[test]
+fn delete_records_makes_room_on_a_disk_whose_fullness_has_stopped_the_log() {
+    for capacity in 2_000..2_300 {
+        let disk = MemDisk::new();
+        let (mut log, acknowledged) = fill_disk(&disk, settings(), capacity);
+        let last = acknowledged.last().unwrap().0;
+        assert_eq!(log.delete_records(4, 1_000, &mut Vec::new()).unwrap(), Offset(4), "a segment's end");
+        assert_eq!(log.delete_records(5, 1_000, &mut Vec::new()).unwrap(), Offset(5), "and there is room");
+        // What no snapshot tells of waits for room.
+        let all = log.delete_records(-1, 1_000, &mut Vec::new());
+        assert!(matches!(all, Err(DeleteRecordsError::LogFailed)), "{capacity}: {all:?}");
+        assert!(log.take_failure().is_none() && log.take_complaint().is_none(), "told once");
+        let left = read(&log);
+        assert!(acknowledged.ends_with(&left) && left.len() < 5, "{capacity}: {left:?}");
+        log.open_again(disk.clone(), 1_000, |_| ()).unwrap();
+        assert_eq!(read(&log), left, "{capacity}");
+        knows_producer(&mut log, 9, last as i32, last);
+        assert_eq!(log.delete_records(-1, 1_000, &mut Vec::new()).unwrap(), Offset(last + 1));
+    }
+}
+
+#[test]
 fn a_log_that_is_stopped_is_told_once() {
     let (mut log, acknowledged) = fill_disk(&MemDisk::new(), settings(), 2_000);
     let end = acknowledged.last().unwrap().0 + 1;

@@ -37,8 +37,15 @@ pub struct Log<D: Disk> {
     epochs_saved: Option<Epochs>,
     /// The mark of a clean shutdown is still on the disk: nothing was written since.
     marked: bool,
-    /// Why writes are refused. Set once, cleared by opening the log again.
-    stopped: Option<String>,
+    /// Set once, cleared by opening the log again.
+    stopped: Option<Stopped>,
+}
+
+/// Writes are refused.
+struct Stopped {
+    reason: String,
+    /// Nothing but room is missing: all that is known of the files holds, and whole segments can go.
+    by_full_disk: bool,
 }
 
 /// What the writer tells the readers. Only the writer changes it, and holds the lock over no disk access but
@@ -232,6 +239,11 @@ impl<D: Disk> Log<D> {
     /// Refuses all writes: something failed.
     pub fn is_stopped(&self) -> bool {
         self.stopped.is_some()
+    }
+
+    /// Refuses writes, and takes removals: they are what makes room.
+    pub fn is_stopped_by_full_disk(&self) -> bool {
+        self.stopped.as_ref().is_some_and(|stopped| stopped.by_full_disk)
     }
 
     /// Seals the active segment, unless it is empty, and begins the next one.
@@ -429,6 +441,18 @@ impl<D: Disk> Log<D> {
     /// Before anything that changes the log's files.
     fn begin_write(&mut self) -> Result<(), LogError> {
         self.refuse_if_stopped()?;
+        self.remove_mark()
+    }
+
+    /// Before whole segments go.
+    fn begin_removal(&mut self) -> Result<(), LogError> {
+        if !self.is_stopped_by_full_disk() {
+            self.refuse_if_stopped()?;
+        }
+        self.remove_mark()
+    }
+
+    fn remove_mark(&mut self) -> Result<(), LogError> {
         if self.marked {
             let removed = clean_shutdown::remove(&self.shared.disk, &self.shared.dir);
             self.stop_if_failed(removed)?;
@@ -439,14 +463,16 @@ impl<D: Disk> Log<D> {
 
     fn refuse_if_stopped(&self) -> Result<(), LogError> {
         match &self.stopped {
-            Some(reason) => Err(LogError::Stopped { dir: self.shared.dir.clone(), reason: reason.clone() }),
+            Some(Stopped { reason, .. }) => {
+                Err(LogError::Stopped { dir: self.shared.dir.clone(), reason: reason.clone() })
+            }
             None => Ok(()),
         }
     }
 
     fn stop_if_failed<T>(&mut self, result: Result<T, LogError>) -> Result<T, LogError> {
         if let Err(failed) = &result {
-            self.stopped.get_or_insert(failed.to_string());
+            self.refuse_writes(failed.to_string(), failed.is_disk_full());
         }
         result
     }
@@ -457,11 +483,18 @@ impl<D: Disk> Log<D> {
             let state = self.shared.read();
             (state.log_end, state.active.bytes)
         });
-        let mut reason = failed.to_string();
+        let (mut reason, mut by_full_disk) = (failed.to_string(), failed.is_disk_full());
         if let Err(error) = self.cut_active(offset, position) {
             reason = format!("{reason}; then {error}");
+            by_full_disk = false;
         }
-        self.stopped.get_or_insert(reason);
+        self.refuse_writes(reason, by_full_disk);
+    }
+
+    /// The first reason is the one that is told. One that is more than a full disk leaves nothing to be done.
+    fn refuse_writes(&mut self, reason: String, by_full_disk: bool) {
+        let stopped = self.stopped.get_or_insert(Stopped { reason, by_full_disk });
+        stopped.by_full_disk &= by_full_disk;
     }
 
     fn io(&self, action: &'static str, source: std::io::Error) -> LogError {

@@ -41,10 +41,13 @@ impl<D: Disk, W> Hosted<D, W> {
     /// One step of retention: to be called again as long as a segment was removed.
     pub fn upkeep(&mut self, now_ms: i64, answers: &mut Answers<W>) -> Option<RemovedSegment<D>> {
         self.tick(now_ms, answers);
-        if self.log.is_stopped() {
-            return None;
-        }
-        let done = self.roll_if_due(now_ms, answers).and_then(|()| self.expire_oldest(now_ms, answers));
+        let done = if self.log.is_stopped_by_full_disk() {
+            self.make_room(now_ms, answers)
+        } else if self.log.is_stopped() {
+            Ok(None)
+        } else {
+            self.roll_if_due(now_ms, answers).and_then(|()| self.expire_oldest(now_ms, answers))
+        };
         match done {
             Ok(removed) => removed,
             Err(error) => {
@@ -91,7 +94,23 @@ impl<D: Disk, W> Hosted<D, W> {
         Ok(removed)
     }
 
-    /// DeleteRecords: nothing before the offset is there any more; returns where the log starts.
+    /// Of a log that a full disk has stopped: room that nobody else may make. No snapshot can be written, so
+    /// what none tells of stays until the log is opened again.
+    fn make_room(
+        &mut self,
+        now_ms: i64,
+        answers: &mut Answers<W>,
+    ) -> Result<Option<RemovedSegment<D>>, LogError> {
+        let end = self.replica.high_watermark().0.min(self.kept.snapshot_at);
+        let removed = self.log.expire_oldest(&self.retention(), end, now_ms)?;
+        if removed.is_some() {
+            self.log_start_moved(now_ms, answers);
+        }
+        Ok(removed)
+    }
+
+    /// DeleteRecords: nothing before the offset is there any more; returns where the log starts. A log that a
+    /// full disk has stopped lets go of what it can, and fails if that is not all.
     pub fn delete_records(
         &mut self,
         asked: i64,
@@ -99,10 +118,13 @@ impl<D: Disk, W> Hosted<D, W> {
         answers: &mut Answers<W>,
     ) -> Result<Offset, DeleteRecordsError> {
         let before = self.replica.delete_before(asked)?;
-        let kept = if before.0 > self.kept.snapshot_at { self.keep_snapshot() } else { Ok(()) };
-        let deleted = kept.and_then(|()| self.log.advance_log_start(before.0));
+        let is_full = self.log.is_stopped_by_full_disk();
+        let told = if is_full { before.0.min(self.kept.snapshot_at) } else { before.0 };
+        let kept = if told > self.kept.snapshot_at { self.keep_snapshot() } else { Ok(()) };
+        let deleted = kept.and_then(|()| self.log.advance_log_start(told));
         self.log_start_moved(now_ms, answers);
         match deleted {
+            Ok(log_start) if log_start < before.0 => Err(DeleteRecordsError::LogFailed),
             Ok(log_start) => Ok(Offset(log_start)),
             Err(error) if self.log.is_stopped() => {
                 self.fail(error, now_ms, answers);

@@ -150,6 +150,7 @@ impl Slot {
         } else {
             // What a disk that failed a sync still holds is unknown to everybody: no opening again by itself.
             error!(%partition, %error, "the log failed; it takes no more until the broker restarts");
+            self.reopening = None;
         }
     }
 

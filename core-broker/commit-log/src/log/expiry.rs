@@ -14,8 +14,13 @@ use crate::{
 impl<D: Disk> Log<D> {
     /// Nothing before `offset` may be read any more (DeleteRecords); returns the log's start, which never goes
     /// back. Durable when it returns. The caller sees to it that `offset` is not above the high watermark.
+    ///
+    /// A log that a full disk has stopped takes it too: what goes is what makes the room.
     pub fn advance_log_start(&mut self, offset: i64) -> Result<i64, LogError> {
-        self.refuse_if_stopped()?;
+        let is_full = self.is_stopped_by_full_disk();
+        if !is_full {
+            self.refuse_if_stopped()?;
+        }
         let (log_start, log_end) = (self.log_start(), self.log_end());
         if offset <= log_start {
             return Ok(log_start);
@@ -23,9 +28,19 @@ impl<D: Disk> Log<D> {
         if offset > log_end {
             return Err(LogError::StartOutOfRange { offset, log_start, log_end });
         }
-        self.begin_write()?;
         // A log that ends below its start would begin anew there, and lose the epochs it knew.
-        self.sync()?;
+        if is_full {
+            if offset > self.flushed_end {
+                self.refuse_if_stopped()?;
+            }
+            // First: the file below needs room, and what a crash leaves begins before `offset` as it did.
+            if self.delete_segments_before(offset)? == offset {
+                return Ok(offset);
+            }
+        } else {
+            self.begin_write()?;
+            self.sync()?;
+        }
         // If this fails, the log goes on as before: on a full disk it is what makes room that is asked for.
         log_start::save(&self.shared.disk, &self.shared.dir, offset)?;
         {
@@ -44,7 +59,8 @@ impl<D: Disk> Log<D> {
 
     /// Deletes the oldest segment, if it is one that `retention` no longer keeps and lies below
     /// `high_watermark`. An active segment that is too old is sealed first, so that a quiet partition ends up
-    /// empty. One at a time: the log's writer has others who wait.
+    /// empty; a log that a full disk has stopped seals none, and lets go of what is. One at a time: the log's
+    /// writer has others who wait.
     pub fn expire_oldest(
         &mut self,
         retention: &Retention,
@@ -54,7 +70,7 @@ impl<D: Disk> Log<D> {
         let segments = self.segments();
         let old = segments_to_delete(&segments, retention, high_watermark, now_ms);
         let Some(oldest) = old.first() else { return Ok(None) };
-        if old.len() == segments.len() {
+        if old.len() == segments.len() && !self.is_stopped_by_full_disk() {
             self.roll()?;
         }
         let mut removed = self.remove_segments_before(oldest.end_offset)?;
@@ -62,7 +78,7 @@ impl<D: Disk> Log<D> {
     }
 
     fn remove_segments_before(&mut self, offset: i64) -> Result<Vec<Arc<Sealed<D::File>>>, LogError> {
-        self.begin_write()?;
+        self.begin_removal()?;
         let old: Vec<_> = {
             let mut state = self.shared.write();
             let keep_from = state.sealed.partition_point(|segment| segment.end <= offset);
