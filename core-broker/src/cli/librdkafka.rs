@@ -2,6 +2,7 @@
 //! of the tools knows the `rdkafka` crate.
 
 use std::{
+    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Mutex, PoisonError,
@@ -156,7 +157,11 @@ pub struct Consumer {
     inner: BaseConsumer<Watch>,
     reads_headers: bool,
     commits: bool,
+    taken: Taken,
 }
+
+/// The offsets behind the last records that were taken, by topic and partition.
+type Taken = BTreeMap<String, BTreeMap<i32, i64>>;
 
 impl Consumer {
     pub fn new(properties: &Translated, reads_headers: bool) -> Result<Self, Exception> {
@@ -167,7 +172,7 @@ impl Consumer {
         config.set("enable.auto.offset.store", "false");
         let commits = config.get("enable.auto.commit") != Some("false");
         let inner = config.create_with_context(Watch::default()).map_err(unusable)?;
-        Ok(Self { inner, reads_headers, commits })
+        Ok(Self { inner, reads_headers, commits, taken: Taken::new() })
     }
 
     /// Waits a moment for a broker to answer about `topic`, or about all; whether one did.
@@ -206,15 +211,19 @@ impl Consumer {
 
     /// What has come or comes within `wait`, given to `take`; what `take` said of it. An error is one that
     /// does not go away by itself.
-    pub fn poll<T>(&self, wait: Duration, take: impl FnOnce(&Received) -> T) -> Result<Option<T>, Exception> {
+    pub fn poll<T>(
+        &mut self,
+        wait: Duration,
+        take: impl FnOnce(&Received) -> T,
+    ) -> Result<Option<T>, Exception> {
         match self.inner.poll(wait) {
             None => Ok(None),
             Some(Ok(message)) => {
-                let taken = take(&self.received(&message));
+                let said = take(&self.received(&message));
                 if self.commits {
-                    self.store(&message)?;
+                    note(&mut self.taken, &message);
                 }
-                Ok(Some(taken))
+                Ok(Some(said))
             }
             // It was said when it was noticed.
             Some(Err(error)) if goes_away(&error) => Ok(None),
@@ -222,9 +231,19 @@ impl Consumer {
         }
     }
 
-    /// To be committed as read.
-    fn store(&self, message: &BorrowedMessage) -> Result<(), Exception> {
-        match self.inner.store_offset_from_message(message) {
+    /// What was taken so far is to be committed as read.
+    pub fn read(&mut self) -> Result<(), Exception> {
+        let mut offsets = TopicPartitionList::new();
+        for (topic, partitions) in std::mem::take(&mut self.taken) {
+            for (partition, offset) in partitions {
+                let added = offsets.add_partition_offset(&topic, partition, Offset::Offset(offset));
+                added.map_err(|error| exception(&error))?;
+            }
+        }
+        if offsets.count() == 0 {
+            return Ok(());
+        }
+        match self.inner.store_offsets(&offsets) {
             // A partition that was taken away meanwhile is another member's to commit.
             Err(KafkaError::StoreOffset(RDKafkaErrorCode::State | RDKafkaErrorCode::UnknownPartition)) => {
                 Ok(())
@@ -248,6 +267,14 @@ impl Consumer {
             value: message.payload(),
         }
     }
+}
+
+fn note(taken: &mut Taken, message: &BorrowedMessage) {
+    let (topic, next) = (message.topic(), message.offset() + 1);
+    match taken.get_mut(topic) {
+        Some(partitions) => partitions.insert(message.partition(), next),
+        None => taken.entry(topic.to_owned()).or_default().insert(message.partition(), next),
+    };
 }
 
 /// The crate panics on a name that is not UTF-8, and a name is whatever some producer sent.

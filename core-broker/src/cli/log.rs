@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, bail};
 use commit_log::{CheckedFile, RealDisk, is_log_file, verify};
 
-use super::output::say;
+use super::output::{exit_code, say};
 use crate::data_folder;
 
 #[derive(Debug, clap::Args)]
@@ -59,7 +59,7 @@ pub fn log(args: Log) -> anyhow::Result<ExitCode> {
         0 => say(format_args!("{files} files, nothing is wrong")),
         _ => say(format_args!("{files} files, {findings} findings")),
     }
-    Ok(if findings == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(exit_code(if findings == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }))
 }
 
 fn print(log: &Path, checked: &CheckedFile) {

@@ -72,7 +72,7 @@ pub fn by_link(mut args: std::env::ArgsOs) -> Option<ExitCode> {
     let name = Path::new(&program).file_name()?.to_str()?;
     let tool = LINKS.iter().find(|tool| tool.link == name.strip_suffix(".sh").unwrap_or(name))?;
     let words: Vec<String> = args.map(|word| word.to_string_lossy().into_owned()).collect();
-    Some((tool.run)(tool, &words))
+    Some(tool.start(&words))
 }
 
 impl Tool {
@@ -84,9 +84,13 @@ impl Tool {
             say(options::usage(self.options));
             say("Here --bootstrap-server may be left out:");
             say(format_args!("[env: LONGHAUL_BOOTSTRAP] [default: {DEFAULT_BROKER}]"));
-            return ExitCode::SUCCESS;
+            return output::exit_code(ExitCode::SUCCESS);
         }
-        (self.run)(self, &self.with_broker(words))
+        self.start(&self.with_broker(words))
+    }
+
+    fn start(&self, words: &[String]) -> ExitCode {
+        output::exit_code((self.run)(self, words))
     }
 
     fn with_broker(&self, mut words: Vec<String>) -> Vec<String> {

@@ -17,10 +17,11 @@ mod shown;
 mod tests;
 
 use std::{
-    io::{self, Write},
+    io::{self, ErrorKind, Write},
     path::Path,
 };
 
+use anyhow::Context;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use environment::Environment;
@@ -65,9 +66,13 @@ impl<T: Serialize> Settings<T> {
     /// Prints what is in force, or fails with what is wrong.
     pub fn print(&self) -> anyhow::Result<()> {
         let shown = self.shown()?;
-        // A closed pipe is no reason to fail.
-        let _ = io::stdout().lock().write_all(shown.as_bytes());
-        Ok(())
+        match io::stdout().lock().write_all(shown.as_bytes()) {
+            // A closed pipe is no reason to fail.
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(error).context("cannot write to standard output")
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The values in force as a config file; what is no default says where it was given.

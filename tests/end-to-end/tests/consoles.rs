@@ -1,6 +1,7 @@
 //! The console tools among signals, closed pipes and records that are no text.
 
 use std::{
+    fs::File,
     io::{BufRead, BufReader, Read},
     process::{Command, Output, Stdio},
     time::Duration,
@@ -115,6 +116,46 @@ fn a_reader_that_went_away_ends_the_consumer() {
         ensure!(remarks.starts_with("Unable to write to standard out, closing consumer."), "{remarks}");
         broker.stop()
     });
+}
+
+#[test]
+fn what_a_full_disk_did_not_take_is_a_failure_and_is_read_again() {
+    scene(|scene| {
+        let mut broker = scene.broker()?;
+        produce(scene, "letters", b"a\nb\nc\n")?;
+        let group = ["--topic", "letters", "--group", "readers", "--from-beginning", "--max-messages", "3"];
+        let complaint = on_a_full_disk(tool(scene, "consume").args(group))?;
+        ensure!(complaint.contains("Processed a total of 0 messages"), "{complaint}");
+        let read = said(tool(scene, "consume").args(group))?;
+        ensure!(read == "a\nb\nc\n", "{read:?}");
+
+        let table: [&[&str]; 5] = [
+            &["topics", "--describe"],
+            &["topics", "--help"],
+            &["get-offsets", "--topic", "letters"],
+            &["groups", "--list"],
+            &["configs", "--describe", "--topic", "letters", "--all"],
+        ];
+        for words in table {
+            on_a_full_disk(tool(scene, words[0]).args(&words[1..]))?;
+        }
+        broker.stop()?;
+        let mut plain = Command::new(program("core-broker"));
+        on_a_full_disk(plain.arg("check-config"))?;
+        let mut plain = Command::new(program("core-broker"));
+        on_a_full_disk(plain.args(["log", "verify"]).arg(scene.path("core-broker")))?;
+        Ok(())
+    });
+}
+
+/// What a command says that has nowhere to write to, and fails.
+fn on_a_full_disk(asked: &mut Command) -> Result<String> {
+    let full = File::options().write(true).open("/dev/full")?;
+    let ended = asked.stdin(Stdio::null()).stdout(full).stderr(Stdio::piped()).output()?;
+    let complaint = String::from_utf8(ended.stderr)?;
+    ensure!(ended.status.code() == Some(1), "{asked:?} ended with {}: {complaint}", ended.status);
+    ensure!(complaint.contains("cannot write to standard output: No space left"), "{asked:?}: {complaint}");
+    Ok(complaint)
 }
 
 #[test]

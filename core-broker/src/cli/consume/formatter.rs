@@ -1,7 +1,5 @@
 //! A record as a line, as `DefaultMessageFormatter` prints it.
 
-use std::io::Write;
-
 use super::{
     super::{
         client_properties::Properties,
@@ -49,20 +47,6 @@ const COLUMNS: [(&str, Column); 8] = [
     ("print.value", Column::Value),
 ];
 
-/// Why a record was not printed.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Unprintable {
-    /// Nobody reads.
-    Closed,
-    Record(Exception),
-}
-
-impl From<std::io::Error> for Unprintable {
-    fn from(_: std::io::Error) -> Self {
-        Self::Closed
-    }
-}
-
 impl Formatter {
     /// `None` for a class there is not.
     pub fn new(class: Option<&str>, properties: &Properties) -> Option<Self> {
@@ -94,42 +78,45 @@ impl Formatter {
         self.columns.contains(&Column::Headers)
     }
 
-    pub fn write(&self, record: &Received, out: &mut impl Write) -> Result<(), Unprintable> {
+    /// Adds a record's line. What came before an error stays.
+    pub fn write(&self, record: &Received, out: &mut Vec<u8>) -> Result<(), Exception> {
         for (at, column) in self.columns.iter().enumerate() {
             match column {
                 Column::Timestamp => match record.time {
-                    Time::None => write!(out, "NO_TIMESTAMP")?,
-                    Time::Create(ms) => write!(out, "CreateTime:{ms}")?,
-                    Time::LogAppend(ms) => write!(out, "LogAppendTime:{ms}")?,
+                    Time::None => out.extend_from_slice(b"NO_TIMESTAMP"),
+                    Time::Create(ms) => out.extend_from_slice(format!("CreateTime:{ms}").as_bytes()),
+                    Time::LogAppend(ms) => out.extend_from_slice(format!("LogAppendTime:{ms}").as_bytes()),
                 },
-                Column::Partition => write!(out, "Partition:{}", record.partition)?,
-                Column::Offset => write!(out, "Offset:{}", record.offset)?,
-                Column::Delivery => write!(out, "Delivery:NOT_PRESENT")?,
+                Column::Partition => {
+                    out.extend_from_slice(format!("Partition:{}", record.partition).as_bytes())
+                }
+                Column::Offset => out.extend_from_slice(format!("Offset:{}", record.offset).as_bytes()),
+                Column::Delivery => out.extend_from_slice(b"Delivery:NOT_PRESENT"),
                 // Kafka's tool drops the epoch on its way here, too.
-                Column::Epoch => write!(out, "Epoch:NOT_PRESENT")?,
+                Column::Epoch => out.extend_from_slice(b"Epoch:NOT_PRESENT"),
                 Column::Headers => self.write_headers(record, out)?,
                 Column::Key => self.write_bytes(self.key, record.key, out)?,
                 Column::Value => self.write_bytes(self.value, record.value, out)?,
             }
             let last = at + 1 == self.columns.len();
-            out.write_all(if last { &self.line_separator } else { &self.key_separator })?;
+            out.extend_from_slice(if last { &self.line_separator } else { &self.key_separator });
         }
         Ok(())
     }
 
-    fn write_headers(&self, record: &Received, out: &mut impl Write) -> Result<(), Unprintable> {
+    fn write_headers(&self, record: &Received, out: &mut Vec<u8>) -> Result<(), Exception> {
         let Some(headers) = &record.headers else {
             let said = "a header's name is not UTF-8";
-            return Err(Unprintable::Record(Exception::new("org.apache.kafka.common.KafkaException", said)));
+            return Err(Exception::new("org.apache.kafka.common.KafkaException", said));
         };
         if headers.is_empty() {
-            write!(out, "NO_HEADERS")?;
+            out.extend_from_slice(b"NO_HEADERS");
         }
         for (at, (name, value)) in headers.iter().enumerate() {
             if at > 0 {
-                out.write_all(&self.headers_separator)?;
+                out.extend_from_slice(&self.headers_separator);
             }
-            write!(out, "{name}:")?;
+            out.extend_from_slice(format!("{name}:").as_bytes());
             self.write_bytes(self.header, *value, out)?;
         }
         Ok(())
@@ -140,14 +127,14 @@ impl Formatter {
         &self,
         deserializer: Option<Deserializer>,
         bytes: Option<&[u8]>,
-        out: &mut impl Write,
-    ) -> Result<(), Unprintable> {
+        out: &mut Vec<u8>,
+    ) -> Result<(), Exception> {
         let bytes = bytes.unwrap_or(&self.null_literal);
         match deserializer {
-            None => out.write_all(bytes)?,
+            None => out.extend_from_slice(bytes),
             Some(deserializer) => {
-                let text = deserializer.text(bytes).map_err(Unprintable::Record)?;
-                out.write_all(text.as_bytes())?;
+                let text = deserializer.text(bytes)?;
+                out.extend_from_slice(text.as_bytes());
             }
         }
         Ok(())
@@ -228,7 +215,7 @@ mod tests {
         let class = "key.deserializer=org.apache.kafka.common.serialization.LongDeserializer";
         let error = formatter(&format!("print.key=true {class}")).write(&RECORD, &mut out);
         let said = "Size of data received by LongDeserializer is not 8";
-        assert!(matches!(error, Err(Unprintable::Record(exception)) if exception.message == said));
+        assert_eq!(error.unwrap_err().message, said);
     }
 
     #[test]

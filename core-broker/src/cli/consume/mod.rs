@@ -2,10 +2,10 @@
 
 mod deserializer;
 mod formatter;
+mod printer;
 mod words;
 
 use std::{
-    io::{BufWriter, Write, stdout},
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -18,9 +18,9 @@ use super::{
     interrupt::Interrupt,
     librdkafka::Consumer,
     options::{HELP, Spec, VERSION, hidden, switch, value},
-    output::{log, remark, say},
+    output::{is_nobody_there, log, remark, say, unwritten},
 };
-use formatter::Unprintable;
+use printer::{Printer, Stop};
 use words::{Plan, Source};
 
 pub const CONSUME: Tool = Tool {
@@ -116,10 +116,19 @@ fn consume(plan: &Plan, interrupt: &Interrupt) -> Result<(), Failure> {
         Source::Matching(expression) => consumer.subscribe_matching(expression)?,
         Source::Partition(topic, partition, start) => consumer.assign(topic, *partition, *start)?,
     }
-    let mut printed = 0;
-    let result = print_all(&consumer, plan, interrupt, &mut printed);
+    let mut printer = Printer::new(consumer, &plan.formatter);
+    let result = match print_all(&mut printer, plan, interrupt) {
+        Err(Stop::Unwritten(error)) if is_nobody_there(&error) => {
+            // No failure: `| head` has seen enough.
+            remark("Unable to write to standard out, closing consumer.");
+            Ok(())
+        }
+        Err(Stop::Unwritten(error)) => Err(Exception::new("java.io.IOException", unwritten(&error)).into()),
+        Err(Stop::Failed(exception)) => Err(exception.into()),
+        Ok(()) => Ok(()),
+    };
     // A group hears that this member leaves, and how far it read.
-    drop(consumer);
+    let printed = printer.end();
     remark(format_args!("Processed a total of {printed} messages"));
     result
 }
@@ -141,39 +150,32 @@ fn reach(consumer: &Consumer, plan: &Plan, interrupt: &Interrupt) -> Result<(), 
     Ok(())
 }
 
-fn print_all(
-    consumer: &Consumer,
-    plan: &Plan,
-    interrupt: &Interrupt,
-    printed: &mut u64,
-) -> Result<(), Failure> {
-    let mut out = BufWriter::with_capacity(64 << 10, stdout().lock());
+fn print_all(printer: &mut Printer, plan: &Plan, interrupt: &Interrupt) -> Result<(), Stop> {
     let mut idle_since = Instant::now();
-    while plan.max_messages.is_none_or(|most| *printed < most) && interrupt.code().is_none() {
-        let mut polled = consumer.poll(Duration::ZERO, |record| plan.formatter.write(record, &mut out));
+    while plan.max_messages.is_none_or(|most| printer.taken() < most) && interrupt.code().is_none() {
+        let mut polled = printer.take(Duration::ZERO);
         if matches!(polled, Ok(None)) {
             // Nothing is ready: what was printed is for whoever waits for it.
-            if out.flush().is_err() {
-                return closed();
-            }
-            polled = consumer.poll(SLICE, |record| plan.formatter.write(record, &mut out));
+            printer.write()?;
+            polled = printer.take(SLICE);
         }
         match polled {
-            Ok(Some(written)) => {
-                *printed += 1;
+            Ok(Some(taken)) => {
                 idle_since = Instant::now();
-                match written {
+                match taken {
                     Ok(()) => {}
-                    Err(Unprintable::Closed) => return closed(),
-                    Err(Unprintable::Record(exception)) if plan.skips_errors => {
+                    Err(exception) if plan.skips_errors => {
                         log("ERROR", "Error processing message, skipping this message: ", CLASS);
                         remark(exception);
                     }
-                    Err(Unprintable::Record(exception)) => {
+                    Err(exception) => {
                         // What was printed before stays printed.
-                        let _ = out.flush();
+                        printer.write()?;
                         return Err(exception.into());
                     }
+                }
+                if printer.is_full() {
+                    printer.write()?;
                 }
             }
             Ok(None) if plan.timeout.is_none_or(|timeout| idle_since.elapsed() <= timeout) => {}
@@ -187,19 +189,10 @@ fn print_all(
             }
         }
     }
-    match out.flush() {
-        Ok(()) => Ok(()),
-        Err(_) => closed(),
-    }
+    printer.write()
 }
 
 fn give_up(why: &str) {
     log("ERROR", "Error processing message, terminating consumer process: ", CLASS);
     remark(why);
-}
-
-/// No failure: `| head` has seen enough.
-fn closed() -> Result<(), Failure> {
-    remark("Unable to write to standard out, closing consumer.");
-    Ok(())
 }
