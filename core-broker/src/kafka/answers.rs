@@ -101,6 +101,7 @@ pub async fn write(
         if let Some(pieces) = answered.pieces {
             send(&socket, pieces, shared).await?;
         }
+        drop(answered.share);
         shared.metrics.throttled(answered.throttle);
         flow.end(answered.throttle);
     }

@@ -8,12 +8,15 @@ use std::{io::ErrorKind, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::bail;
 use bytes::{Bytes, BytesMut};
-use kafka_wire::frame::{LENGTH_BYTES, take_frame};
+use kafka_wire::{
+    ApiKey,
+    frame::{LENGTH_BYTES, take_frame},
+};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWriteExt, Interest},
     net::{TcpStream, tcp::ReadHalf},
     sync::mpsc,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 use super::{
@@ -32,11 +35,19 @@ const READ_BYTES: usize = 64 << 10;
 /// A request is whole this long after its first byte, and a second more for every 64 KiB of it: who is
 /// slower has gone, or holds memory on purpose.
 const REQUEST_TIME: Duration = Duration::from_secs(30);
-const SLOWEST_BYTES_PER_SECOND: u32 = 64 << 10;
+const SLOWEST_BYTES_PER_SECOND: u64 = 64 << 10;
+
+const API_KEY_BYTES: usize = 2;
 
 /// A client that makes no progress for this long goes when others wait for the memory that it holds. Until
 /// then it may be one that works on what it has read, and that is no offence.
 pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Only a produce may be as large as `request_max`: everything else names topics, groups and members.
+const MOST_NAMED_BYTES: usize = 8 << 20;
+
+/// Whether a client that waits is still there is looked at every so often.
+const STILL_THERE: Duration = Duration::from_secs(1);
 
 /// After the last answer: time for the client to read it and to hang up.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -65,8 +76,18 @@ pub enum Closed {
     NeverReads,
 }
 
+/// What the protocol allows and we do not take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a request of {bytes} bytes (API key {api_key}): at most {MOST_NAMED_BYTES} are taken of any but a produce"
+)]
+struct TooLarge {
+    bytes: usize,
+    api_key: i16,
+}
+
 pub async fn run(mut socket: TcpStream, client: Client, shared: Arc<Shared>) -> anyhow::Result<()> {
-    let flow = Flow::new();
+    let flow = Arc::new(Flow::new());
     let (reader, writer) = socket.split();
     let (answers, queue) = mpsc::channel(IN_FLIGHT);
     let both = async {
@@ -109,7 +130,7 @@ async fn read(
     socket: ReadHalf<'_>,
     client: &Client,
     shared: &Arc<Shared>,
-    flow: &Flow,
+    flow: &Arc<Flow>,
     answers: mpsc::Sender<Answer>,
 ) -> anyhow::Result<End> {
     let memory = &shared.connections.request_memory;
@@ -118,13 +139,14 @@ async fn read(
     let mut arriving: Option<Arriving> = None;
     loop {
         while let Some(frame) = take_frame(&mut buffer, limit)? {
-            let frame = accounted(frame, arriving.take(), flow, memory).await;
-            tokio::select! {
-                biased;
-                () = flow.unmuted() => {}
-                // Not begun, so not accepted: the client asks another broker, or this one when it is back.
-                () = shared.connections.stopping() => return Ok(End::NoMoreRead),
-            }
+            let accounted = async {
+                let frame = accounted(frame, arriving.take(), flow, memory).await;
+                flow.unmuted().await;
+                frame
+            };
+            let Some(frame) = unless_ended(accounted, &socket, shared).await? else {
+                return Ok(End::NoMoreRead);
+            };
             let answer = dispatch::start(shared, client, flow, frame).await?;
             flow.begin();
             if answers.send(answer).await.is_err() {
@@ -132,9 +154,20 @@ async fn read(
             }
         }
         if arriving.is_none()
-            && let Some(length) = buffer.first_chunk::<LENGTH_BYTES>()
+            && let Some((length, api_key)) = begun(&buffer)
         {
-            arriving = Some(Arriving::begin(u32::from_be_bytes(*length), memory).await);
+            if length > MOST_NAMED_BYTES && api_key != ApiKey::Produce as i16 {
+                bail!(TooLarge { bytes: length, api_key });
+            }
+            // A client that is to wait sends into its own memory, not into ours.
+            let begin = async {
+                flow.unmuted().await;
+                Arriving::begin(length, memory).await
+            };
+            match unless_ended(begin, &socket, shared).await? {
+                Some(begun) => arriving = Some(begun),
+                None => return Ok(End::NoMoreRead),
+            }
         }
         if buffer.is_empty() {
             // Thousands of connections are silent most of the time.
@@ -158,6 +191,43 @@ async fn read(
     }
 }
 
+/// What it was to wait for; `None` when the broker stops: what is not begun is not accepted, and the client asks
+/// another broker, or this one when it is back.
+async fn unless_ended<T>(
+    waiting: impl Future<Output = T>,
+    socket: &ReadHalf<'_>,
+    shared: &Shared,
+) -> anyhow::Result<Option<T>> {
+    tokio::select! {
+        biased;
+        value = waiting => Ok(Some(value)),
+        () = shared.connections.stopping() => Ok(None),
+        () = gone(socket) => bail!("the client went away while its request waited"),
+    }
+}
+
+async fn gone(socket: &ReadHalf<'_>) {
+    loop {
+        sleep(STILL_THERE).await;
+        match socket.ready(Interest::READABLE).await {
+            Ok(ready) if !ready.is_read_closed() => {}
+            _ => return,
+        }
+    }
+}
+
+/// The length of the request at the front and its API key, once they are there.
+fn begun(buffer: &[u8]) -> Option<(usize, i16)> {
+    let (length, rest) = buffer.split_first_chunk::<LENGTH_BYTES>()?;
+    let length = u32::from_be_bytes(*length) as usize;
+    match rest.first_chunk() {
+        Some(api_key) => Some((length, i16::from_be_bytes(*api_key))),
+        // Too short for one.
+        None if length < API_KEY_BYTES => Some((length, 0)),
+        None => None,
+    }
+}
+
 /// A request that has begun to arrive.
 struct Arriving {
     /// With its length prefix.
@@ -170,15 +240,12 @@ struct Arriving {
 impl Arriving {
     /// Its share of the memory is waited for before its bytes are read. Small ones need none: they fit into
     /// what a connection reads at once.
-    async fn begin(length: u32, memory: &Memory) -> Self {
-        let share = match length as usize {
-            length if length < READ_BYTES => None,
-            length => Some(memory.share(length).await),
-        };
+    async fn begin(length: usize, memory: &Memory) -> Self {
+        let share = if length < READ_BYTES { None } else { Some(memory.share(length).await) };
         let began = Instant::now();
-        let seconds = u64::from(length / SLOWEST_BYTES_PER_SECOND);
+        let seconds = length as u64 / SLOWEST_BYTES_PER_SECOND;
         let whole_by = began + REQUEST_TIME + Duration::from_secs(seconds);
-        Self { bytes: LENGTH_BYTES + length as usize, began, whole_by, share }
+        Self { bytes: LENGTH_BYTES + length, began, whole_by, share }
     }
 
     /// What the next read may bring: once its memory is granted, the rest of the request in one piece.

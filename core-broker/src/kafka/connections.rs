@@ -9,23 +9,42 @@ use std::{
 
 use broker_logic::connections::{self as logic, ByteQuota, Full, PlaceLimits, Places, Rarely};
 use service::ByteSize;
-use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch},
+    time::sleep,
+};
 
-use super::memory::{Memory, Share};
+use super::{
+    memory::{Memory, Share},
+    send::Piece,
+};
 use crate::config::{ByteRates, Config};
 
 /// A request of so few bytes is decoded without asking whether there is room.
-const SMALL_BYTES: usize = 64 << 10;
+pub const SMALL_BYTES: usize = 64 << 10;
 
 /// A structure in memory, and its part of the answer, for the bytes that name it: an empty name has two.
 const DECODED_FACTOR: usize = 32;
+
+/// Answers to small questions that are made at a time.
+const SHORT_TURNS: usize = 16;
+
+/// Whether somebody is in the way is looked at again after this long, as long as memory is short.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 pub struct Connections {
     /// Of requests, from before their bytes are read until the last of these is gone.
     pub request_memory: Memory,
     /// Of large requests once they are decoded.
     decoded: Memory,
-    decompressions: Semaphore,
+    /// Of large answers until they are sent.
+    pub answer_memory: Memory,
+    /// To work on what may take a processor for long.
+    turns: Arc<Semaphore>,
+    /// To make answers that may be large.
+    short_turns: Semaphore,
+    decompressions: Arc<Semaphore>,
+    bombs: Arc<Semaphore>,
     places: Mutex<Places<IpAddr>>,
     produced: Mutex<ByteQuota>,
     fetched: Mutex<ByteQuota>,
@@ -61,7 +80,11 @@ impl Connections {
         Self {
             request_memory: Memory::new(broker.requests_max.0),
             decoded: Memory::new(broker.requests_max.0),
-            decompressions: Semaphore::new(spare_processors()),
+            answer_memory: Memory::new(broker.requests_max.0),
+            turns: Arc::new(Semaphore::new(spare_processors() + 1)),
+            short_turns: Semaphore::new(SHORT_TURNS),
+            decompressions: Arc::new(Semaphore::new(spare_processors())),
+            bombs: Arc::new(Semaphore::new(1)),
             places: Mutex::new(Places::new(limits)),
             produced: quota(|rates| rates.producer_byte_rate),
             fetched: quota(|rates| rates.consumer_byte_rate),
@@ -80,9 +103,45 @@ impl Connections {
         }
     }
 
-    /// A turn to look into what was compressed.
-    pub async fn decompression(&self) -> SemaphorePermit<'_> {
-        self.decompressions.acquire().await.expect("the semaphore is never closed")
+    /// Room for an answer until it is sent, unless it is one of the many small ones.
+    pub async fn room_to_send(&self, pieces: &[Piece]) -> Option<Share> {
+        let bytes = pieces.iter().map(Piece::memory_bytes).sum();
+        if bytes < SMALL_BYTES { None } else { Some(self.answer_memory.share(bytes).await) }
+    }
+
+    /// Until somebody waits for room to decode.
+    pub async fn decoding_is_short(&self) {
+        self.decoded.shortage().await;
+    }
+
+    /// Until somebody waits for the memory of requests, and `is_in_the_way` holds.
+    pub async fn requests_are_short(&self, is_in_the_way: impl Fn() -> bool) {
+        loop {
+            self.request_memory.shortage().await;
+            if is_in_the_way() {
+                return;
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// A turn to work on a request that may take long.
+    pub async fn turn(&self) -> OwnedSemaphorePermit {
+        turn_of(&self.turns).await
+    }
+
+    pub async fn short_turn(&self) -> SemaphorePermit<'_> {
+        self.short_turns.acquire().await.expect("the semaphore is never closed")
+    }
+
+    /// A turn to look into what was compressed, and what it becomes is of an honest size.
+    pub async fn decompression(&self) -> OwnedSemaphorePermit {
+        turn_of(&self.decompressions).await
+    }
+
+    /// A turn to look into what becomes so large that it may be meant to hurt.
+    pub async fn bomb(&self) -> OwnedSemaphorePermit {
+        turn_of(&self.bombs).await
     }
 
     /// A place among the connections, left when it is dropped.
@@ -135,7 +194,11 @@ impl Drop for Place {
     }
 }
 
-/// One is left to those who have uncompressed things to do.
+async fn turn_of(turns: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    turns.clone().acquire_owned().await.expect("the semaphore is never closed")
+}
+
+/// One is left to those who have little to do.
 fn spare_processors() -> usize {
     available_parallelism().map_or(1, |processors| processors.get() - 1).max(1)
 }

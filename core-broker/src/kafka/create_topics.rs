@@ -24,10 +24,14 @@ const NOT_SAID: i16 = -1;
 pub async fn handle(shared: Arc<Shared>, request: CreateTopicsRequest) -> CreateTopicsResponse {
     let twice = named_twice(request.topics.iter().map(|topic| topic.name.as_str()));
     let mut response = CreateTopicsResponse::default();
+    // An answer describes each with all its configs.
+    let too_many = request.topics.len() > shared.limits.max_partitions;
     for topic in request.topics {
         let name = topic.name.clone();
         let result = if twice.contains(&name) {
             Err(Refusal::new(ErrorCode::InvalidRequest, "Duplicate topic name."))
+        } else if too_many {
+            Err(Refusal::new(ErrorCode::PolicyViolation, "More topics than a cluster may have partitions."))
         } else {
             create(&shared, topic, request.validate_only).await
         };

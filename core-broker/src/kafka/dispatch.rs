@@ -1,6 +1,6 @@
-//! From a frame to the file that answers it.
+//! From a frame to its answer: when it is decoded, where it is worked on, and what memory it takes meanwhile.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{future::pending, pin::Pin, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
@@ -9,23 +9,23 @@ use kafka_wire::{
     ApiKey, Request, RequestError, RequestHeader, Response, Undecoded, decode_header, encode_response_parts,
     messages::produce::{ProduceRequest, ProduceResponse},
 };
+use tokio::runtime::Handle;
 
 use super::{
-    alter_configs, alter_partition_reassignments,
     answers::Flow,
     api_versions,
     connection::Client,
-    create_partitions, create_topics, delete_records, delete_topics, describe_cluster, describe_configs,
-    describe_log_dirs, describe_producers, describe_topic_partitions, elect_leaders, fetch, groups,
-    incremental_alter_configs, init_producer_id, list_config_resources, list_offsets,
-    list_partition_reassignments, metadata, offset_for_leader_epoch, produce,
+    connections::{Connections, SMALL_BYTES},
+    handlers::{Made, handle},
+    memory::Share,
+    produce,
     send::{self, Piece},
 };
-use crate::broker::Shared;
+use crate::{broker::Shared, metrics::Timer, partition::blocking};
 
 /// A produce of more partitions is the only request of its connection that is worked on: a partition takes
 /// eight bytes to name, and many times as much until it is answered.
-const FEW_PARTITIONS: usize = 1_000;
+const FEW_PARTITIONS: usize = 100;
 
 /// What a request comes to.
 pub struct Answered {
@@ -33,6 +33,8 @@ pub struct Answered {
     pub pieces: Option<Vec<Piece>>,
     /// How long the client is not listened to from then on.
     pub throttle: Duration,
+    /// The memory that a large one takes until it is sent.
+    pub share: Option<Share>,
 }
 
 pub type Answer = Pin<Box<dyn Future<Output = anyhow::Result<Answered>> + Send>>;
@@ -41,7 +43,7 @@ pub type Answer = Pin<Box<dyn Future<Output = anyhow::Result<Answered>> + Send>>
 pub async fn start(
     shared: &Arc<Shared>,
     client: &Client,
-    flow: &Flow,
+    flow: &Arc<Flow>,
     frame: Bytes,
 ) -> anyhow::Result<Answer> {
     let frame_bytes = frame.len();
@@ -51,7 +53,9 @@ pub async fn start(
         Err(RequestError::UnsupportedVersion { header }) if header.api == ApiKey::ApiVersions => {
             let response = Response::ApiVersions(api_versions::unsupported_version());
             let pieces = Some(encode(&response, Vec::new(), 0, header.correlation_id)?);
-            return Ok(Box::pin(async move { Ok(Answered { pieces, throttle: Duration::ZERO }) }));
+            return Ok(Box::pin(
+                async move { Ok(Answered { pieces, throttle: Duration::ZERO, share: None }) },
+            ));
         }
         Err(error) => return Err(error.into()),
     };
@@ -77,6 +81,7 @@ pub async fn start(
         let RequestHeader { version, correlation_id, client_id, .. } = header;
         let client_id = client_id.unwrap_or_default();
         let throttle = shared.connections.produced(&client_id, frame_bytes);
+        let connections = shared.connections.clone();
         let produced = produce::start(shared, version, produce).await?;
         return Ok(Box::pin(async move {
             let _room = room;
@@ -84,126 +89,123 @@ pub async fn start(
                 Response::Produce(ProduceResponse { throttle_time_ms: milliseconds(throttle), ..response })
             });
             timer.answered(response.as_ref());
-            let Some(response) = response else { return Ok(Answered { pieces: None, throttle }) };
+            let Some(response) = response else {
+                return Ok(Answered { pieces: None, throttle, share: None });
+            };
             let pieces = encode(&response, Vec::new(), version, correlation_id)?;
-            Ok(Answered { pieces: Some(pieces), throttle })
+            drop(response);
+            let share = connections.room_to_send(&pieces).await;
+            Ok(Answered { pieces: Some(pieces), throttle, share })
         }));
     }
+    let flow = flow.clone();
     Ok(Box::pin(async move {
+        let work = Work { shared, client, timer, request, frame_bytes };
+        match way(api, frame_bytes) {
+            Way::AtOnce => work.at_once(&flow).await,
+            Way::InTurn => work.in_turn().await,
+        }
+    }))
+}
+
+/// How a request that is no produce is worked on.
+enum Way {
+    /// It waits more than it works, or there is little to do.
+    AtOnce,
+    /// It may take a processor for long, or its answer much memory: beside the async workers, a few at a time.
+    InTurn,
+}
+
+fn way(api: ApiKey, frame_bytes: usize) -> Way {
+    match api {
+        // They wait for others, however large they are.
+        ApiKey::Fetch | ApiKey::JoinGroup | ApiKey::SyncGroup => Way::AtOnce,
+        ApiKey::ApiVersions
+        | ApiKey::DescribeCluster
+        | ApiKey::FindCoordinator
+        | ApiKey::Heartbeat
+        | ApiKey::InitProducerId
+        | ApiKey::LeaveGroup
+        | ApiKey::ListOffsets
+        | ApiKey::Metadata
+        | ApiKey::OffsetCommit
+            if frame_bytes < SMALL_BYTES =>
+        {
+            Way::AtOnce
+        }
+        _ => Way::InTurn,
+    }
+}
+
+/// A request and what it takes to answer it.
+struct Work {
+    shared: Arc<Shared>,
+    client: Client,
+    timer: Timer,
+    request: Undecoded,
+    frame_bytes: usize,
+}
+
+impl Work {
+    async fn at_once(self, flow: &Flow) -> anyhow::Result<Answered> {
+        let Self { shared, client, timer, request, frame_bytes } = self;
         timer.begun();
-        // What it becomes may be many times its bytes: one at a time of a connection, and of all connections
-        // as many as have room.
-        let _room = shared.connections.room_to_decode(frame_bytes).await;
-        let (RequestHeader { version, correlation_id, client_id, .. }, request) = request.decode()?;
-        let client_id = client_id.unwrap_or_default();
-        let (mut records, mut throttle) = (Vec::new(), Duration::ZERO);
-        let response = match request {
-            Request::Produce(_) => bail!("a produce was started above"),
-            Request::Fetch(request) => {
-                let connections = shared.connections.clone();
-                let (mut response, slices) = fetch::handle(shared, &client.listener, version, request).await;
-                records = slices;
-                throttle = connections.fetched(&client_id, records.iter().map(Slice::len).sum());
-                response.throttle_time_ms = milliseconds(throttle);
-                Response::Fetch(response)
-            }
-            Request::ListOffsets(request) => {
-                Response::ListOffsets(list_offsets::handle(shared, version, request).await)
-            }
-            Request::Metadata(request) => {
-                Response::Metadata(metadata::handle(shared, &client.listener, version, request).await)
-            }
-            Request::OffsetCommit(request) => {
-                Response::OffsetCommit(groups::offset_commit::handle(shared, version, request).await)
-            }
-            Request::OffsetFetch(request) => {
-                Response::OffsetFetch(groups::offset_fetch::handle(shared, version, request).await)
-            }
-            Request::FindCoordinator(request) => Response::FindCoordinator(
-                groups::find_coordinator::handle(shared, &client.listener, version, request).await,
-            ),
-            Request::JoinGroup(request) => {
-                let host = format!("/{}", client.remote.ip());
-                Response::JoinGroup(
-                    groups::join_group::handle(shared, version, client_id, host, request).await,
-                )
-            }
-            Request::Heartbeat(request) => {
-                Response::Heartbeat(groups::heartbeat::handle(shared, request).await)
-            }
-            Request::LeaveGroup(request) => {
-                Response::LeaveGroup(groups::leave_group::handle(shared, version, request).await)
-            }
-            Request::SyncGroup(request) => {
-                Response::SyncGroup(groups::sync_group::handle(shared, version, request).await)
-            }
-            Request::DescribeGroups(request) => {
-                Response::DescribeGroups(groups::describe_groups::handle(shared, version, request).await)
-            }
-            Request::ListGroups(request) => {
-                Response::ListGroups(groups::list_groups::handle(shared, request).await)
-            }
-            Request::DeleteGroups(request) => {
-                Response::DeleteGroups(groups::delete_groups::handle(shared, request).await)
-            }
-            Request::OffsetDelete(request) => {
-                Response::OffsetDelete(groups::offset_delete::handle(shared, request).await)
-            }
-            Request::ApiVersions(request) => Response::ApiVersions(api_versions::handle(version, &request)),
-            Request::CreateTopics(request) => {
-                Response::CreateTopics(create_topics::handle(shared, request).await)
-            }
-            Request::DeleteTopics(request) => {
-                Response::DeleteTopics(delete_topics::handle(shared, version, request).await)
-            }
-            Request::DeleteRecords(request) => {
-                Response::DeleteRecords(delete_records::handle(shared, request).await)
-            }
-            Request::DescribeProducers(request) => {
-                Response::DescribeProducers(describe_producers::handle(shared, request).await)
-            }
-            Request::InitProducerId(request) => {
-                Response::InitProducerId(init_producer_id::handle(shared, request).await)
-            }
-            Request::OffsetForLeaderEpoch(request) => {
-                Response::OffsetForLeaderEpoch(offset_for_leader_epoch::handle(&shared, request))
-            }
-            Request::DescribeConfigs(request) => {
-                Response::DescribeConfigs(describe_configs::handle(shared, request).await)
-            }
-            Request::AlterConfigs(request) => {
-                Response::AlterConfigs(alter_configs::handle(shared, request).await)
-            }
-            Request::DescribeLogDirs(request) => {
-                Response::DescribeLogDirs(describe_log_dirs::handle(shared, request).await)
-            }
-            Request::CreatePartitions(request) => {
-                Response::CreatePartitions(create_partitions::handle(shared, request).await)
-            }
-            Request::ElectLeaders(request) => Response::ElectLeaders(elect_leaders::handle(&shared, request)),
-            Request::IncrementalAlterConfigs(request) => {
-                Response::IncrementalAlterConfigs(incremental_alter_configs::handle(shared, request).await)
-            }
-            Request::AlterPartitionReassignments(request) => {
-                Response::AlterPartitionReassignments(alter_partition_reassignments::handle(&shared, request))
-            }
-            Request::ListPartitionReassignments(_) => {
-                Response::ListPartitionReassignments(list_partition_reassignments::response())
-            }
-            Request::DescribeCluster(request) => {
-                Response::DescribeCluster(describe_cluster::handle(&shared, &client.listener, &request))
-            }
-            Request::ListConfigResources(request) => {
-                Response::ListConfigResources(list_config_resources::handle(&shared, version, request))
-            }
-            Request::DescribeTopicPartitions(request) => {
-                Response::DescribeTopicPartitions(describe_topic_partitions::handle(&shared, &request))
+        let connections = shared.connections.clone();
+        let ((header, request), room) = match frame_bytes < SMALL_BYTES {
+            true => (request.decode()?, None),
+            false => {
+                let turn = connections.turn().await;
+                let room = connections.room_to_decode(frame_bytes).await;
+                let decoded = blocking(move || {
+                    let _turn = turn;
+                    request.decode()
+                });
+                (decoded.await?, room)
             }
         };
-        timer.answered(Some(&response));
-        let pieces = encode(&response, records, version, correlation_id)?;
-        Ok(Answered { pieces: Some(pieces), throttle })
-    }))
+        let room = room.filter(|_| header.api == ApiKey::Fetch);
+        // Whoever is in the way while it waits for records does not wait.
+        let hurry = async {
+            tokio::select! {
+                () = connections.decoding_is_short(), if room.is_some() => {}
+                () = connections.requests_are_short(|| flow.in_flight() > 1) => {}
+            }
+        };
+        // Many small questions may have large answers.
+        let _turn = match header.api {
+            ApiKey::Metadata => Some(connections.short_turn().await),
+            _ => None,
+        };
+        let made = handle(shared, &client, &header, request, hurry).await?;
+        timer.answered(Some(&made.response));
+        finish(&connections, &header, made).await
+    }
+
+    async fn in_turn(self) -> anyhow::Result<Answered> {
+        let Self { shared, client, timer, request, frame_bytes } = self;
+        let connections = shared.connections.clone();
+        let turn = connections.turn().await;
+        timer.begun();
+        let room = connections.room_to_decode(frame_bytes).await;
+        let runtime = Handle::current();
+        let work = async move {
+            let _held = (turn, room);
+            let (header, request) = request.decode()?;
+            let made = handle(shared, &client, &header, request, pending()).await?;
+            timer.answered(Some(&made.response));
+            finish(&connections, &header, made).await
+        };
+        blocking(move || runtime.block_on(work)).await
+    }
+}
+
+/// Writes the response, and waits until there is room for what it takes until it is sent.
+async fn finish(connections: &Connections, header: &RequestHeader, made: Made) -> anyhow::Result<Answered> {
+    let Made { response, records, throttle } = made;
+    let pieces = encode(&response, records, header.version, header.correlation_id)?;
+    drop(response);
+    let share = connections.room_to_send(&pieces).await;
+    Ok(Answered { pieces: Some(pieces), throttle, share })
 }
 
 fn decode_produce(request: Undecoded) -> anyhow::Result<(RequestHeader, ProduceRequest)> {
@@ -230,6 +232,6 @@ fn encode(
 }
 
 /// Rounded up: a client that waits as long as it was told finds itself listened to.
-fn milliseconds(throttle: Duration) -> i32 {
+pub fn milliseconds(throttle: Duration) -> i32 {
     throttle.as_micros().div_ceil(1_000).try_into().unwrap_or(i32::MAX)
 }

@@ -48,7 +48,15 @@ const MAX_WAIT: Duration = Duration::from_secs(60);
 /// partitions that has records.
 pub type Answer = (FetchResponse, Vec<Slice<RealFile>>);
 
-pub async fn handle(shared: Arc<Shared>, listener: &str, version: i16, request: FetchRequest) -> Answer {
+/// Who waits for records goes on without them once `hurry` is ready.
+pub async fn handle(
+    shared: Arc<Shared>,
+    listener: &str,
+    version: i16,
+    request: FetchRequest,
+    hurry: impl Future<Output = ()>,
+) -> Answer {
+    tokio::pin!(hurry);
     let until = Instant::now() + Duration::from_millis(request.max_wait_ms.max(0) as u64).min(MAX_WAIT);
     let min_bytes = request.min_bytes.max(0) as usize;
     let max_bytes = usize::try_from(request.max_bytes).unwrap_or(0).min(MAX_BYTES);
@@ -77,6 +85,7 @@ pub async fn handle(shared: Arc<Shared>, listener: &str, version: i16, request: 
             },
             // What was accepted is answered, and at once.
             () = shared.connections.stopping() => break (asked, read),
+            () = &mut hurry => break (asked, read),
         }
     };
     for (asked, read) in asked.iter().zip(&read) {

@@ -35,7 +35,7 @@ impl Memory {
         Self { free: semaphore(pieces), pieces, free_for_large: semaphore(large_half(pieces)), waiting }
     }
 
-    /// A share for so many bytes, waited for in turn. What is larger than all of the memory gets all of it.
+    /// A share for so many bytes, waited for in turn. What is larger than the half for large ones gets all of that.
     pub async fn share(&self, bytes: usize) -> Share {
         if let Some(share) = self.try_share(bytes) {
             return share;
@@ -45,21 +45,17 @@ impl Memory {
         let acquire = async |from: &Arc<Semaphore>, pieces| {
             from.clone().acquire_many_owned(pieces).await.expect("the semaphore is never closed")
         };
-        let large = match self.large_pieces_of(bytes) {
-            Some(pieces) => Some(acquire(&self.free_for_large, pieces).await),
-            None => None,
-        };
-        Share { permit: acquire(&self.free, self.pieces_of(bytes)).await, _large: large }
+        let (pieces, is_large) = self.pieces_of(bytes);
+        let large = if is_large { Some(acquire(&self.free_for_large, pieces).await) } else { None };
+        Share { permit: acquire(&self.free, pieces).await, _large: large }
     }
 
     /// A share that is there, or none.
     pub fn try_share(&self, bytes: usize) -> Option<Share> {
         let acquire = |from: &Arc<Semaphore>, pieces| from.clone().try_acquire_many_owned(pieces).ok();
-        let large = match self.large_pieces_of(bytes) {
-            Some(pieces) => Some(acquire(&self.free_for_large, pieces)?),
-            None => None,
-        };
-        Some(Share { permit: acquire(&self.free, self.pieces_of(bytes))?, _large: large })
+        let (pieces, is_large) = self.pieces_of(bytes);
+        let large = if is_large { Some(acquire(&self.free_for_large, pieces)?) } else { None };
+        Some(Share { permit: acquire(&self.free, pieces)?, _large: large })
     }
 
     /// Until somebody waits: those who hold memory and make no use of it are in their way.
@@ -72,14 +68,12 @@ impl Memory {
         (u64::from(self.pieces) - self.free.available_permits() as u64) * PIECE_BYTES
     }
 
-    fn large_pieces_of(&self, bytes: usize) -> Option<u32> {
-        let pieces = self.pieces_of(bytes);
-        (pieces > self.pieces / LARGE_PART).then_some(pieces.min(large_half(self.pieces)))
-    }
-
-    fn pieces_of(&self, bytes: usize) -> u32 {
+    /// And whether that is a large share, which is never more than the half that is for large ones.
+    fn pieces_of(&self, bytes: usize) -> (u32, bool) {
         let pieces = (bytes as u64).div_ceil(PIECE_BYTES);
-        u32::try_from(pieces).unwrap_or(u32::MAX).min(self.pieces)
+        let pieces = u32::try_from(pieces).unwrap_or(u32::MAX);
+        let is_large = pieces > self.pieces / LARGE_PART;
+        (if is_large { pieces.min(large_half(self.pieces)) } else { pieces }, is_large)
     }
 }
 
@@ -141,19 +135,21 @@ mod tests {
         assert_eq!((large.len(), memory.bytes_in_use()), (5, 500 << 10));
         assert!(memory.try_share(16 << 10).is_some());
         drop(large);
-        assert!(memory.try_share(usize::MAX).is_some(), "the largest gets all when nobody else has any");
+        let largest = memory.try_share(usize::MAX);
+        assert!(largest.is_some() && memory.try_share(100 << 10).is_none());
+        assert_eq!(memory.bytes_in_use(), 512 << 10, "and leaves the other half");
     }
 
     #[tokio::test]
     async fn who_waits_is_seen_and_gets_what_is_given_back() {
         let memory = Memory::new(10 << 10);
         let first = memory.share(usize::MAX).await;
-        assert!(memory.try_share(1).is_none());
-        let (second, ()) = tokio::join!(memory.share(1), async {
+        assert!(memory.try_share(6 << 10).is_none());
+        let (second, ()) = tokio::join!(memory.share(6 << 10), async {
             memory.shortage().await;
             drop(first);
         });
-        assert_eq!((memory.bytes_in_use(), *memory.waiting.borrow()), (1 << 10, 0));
+        assert_eq!((memory.bytes_in_use(), *memory.waiting.borrow()), (5 << 10, 0));
         drop(second);
     }
 }

@@ -22,6 +22,7 @@ mod elect_leaders;
 mod errors;
 mod fetch;
 mod groups;
+mod handlers;
 mod incremental_alter_configs;
 mod init_producer_id;
 mod list_config_resources;

@@ -16,7 +16,10 @@ use kafka_wire::{
     },
     record_batch::{self, BatchError, BatchHeader, Compression, RecordTimes},
 };
-use tokio::{sync::oneshot, task::coop::consume_budget};
+use tokio::{
+    sync::{OwnedSemaphorePermit, oneshot},
+    task::coop::consume_budget,
+};
 
 use super::{meant, repeated::repeated};
 use crate::{
@@ -31,8 +34,14 @@ use crate::{
 const SHORT_BYTES: usize = 16 << 10;
 const SHORT_DECOMPRESSED_BYTES: usize = 128 << 10;
 
+/// What nearly every compressed batch becomes at most: producers fill batches of 1 MB.
+const HONEST_DECOMPRESSED_BYTES: usize = 4 << 20;
+
 /// What a batch of `message.max.bytes` may become: a hundred times its size and no bomb.
 const MAX_DECOMPRESSED_BYTES: usize = 128 << 20;
+
+/// Of a batch's records, so many are told why they are refused.
+const MOST_TOLD: usize = 500;
 
 /// The first version that may carry zstd (KIP-110).
 const ZSTD_FROM: i16 = 7;
@@ -48,7 +57,8 @@ enum Pending {
 struct Refusal {
     code: ErrorCode,
     message: String,
-    /// For which of its records, counted from 0, in words; empty where it is not for single ones.
+    /// For which of its records, counted from 0, in words; empty where it is not for single ones. The first
+    /// [`MOST_TOLD`] of them.
     records: Vec<(i32, String)>,
 }
 
@@ -180,15 +190,45 @@ async fn check(
             }
         }
     }
-    // What few bytes become may take a processor for long: others need the async workers meanwhile, and
-    // more at a time would take every processor, and much memory where a batch is made anew.
-    let _turn = shared.connections.decompression().await;
-    let partition = partition.clone();
-    blocking(move || {
-        let times = record_batch::check_records(&batch, &header, MAX_DECOMPRESSED_BYTES);
-        check_content(batch, header, times.map_err(bad_records)?, &partition, &settings, now_ms)
-    })
-    .await
+    // What few bytes become may take a processor for long: others need the async workers meanwhile, and more at
+    // a time would take every processor, and much memory where a batch is made anew. Whoever sends what becomes
+    // very large waits for those who do the same, and nobody else for them.
+    let beside = Arc::new(Beside { batch, header, partition: partition.clone(), settings, now_ms });
+    let turn = shared.connections.decompression().await;
+    match beside.check(turn, HONEST_DECOMPRESSED_BYTES).await {
+        Err(BatchError::TooLarge { .. }) => {
+            let turn = shared.connections.bomb().await;
+            beside.check(turn, MAX_DECOMPRESSED_BYTES).await.map_err(bad_records)?
+        }
+        checked => checked.map_err(bad_records)?,
+    }
+}
+
+/// A compressed batch that is looked into on another thread.
+struct Beside {
+    batch: Bytes,
+    header: BatchHeader,
+    partition: Partition,
+    settings: TopicSettings,
+    now_ms: i64,
+}
+
+impl Beside {
+    /// The turn ends with the work, also when its client does not wait for it any more.
+    async fn check(
+        self: &Arc<Self>,
+        turn: OwnedSemaphorePermit,
+        limit: usize,
+    ) -> Result<Result<(BatchHeader, Bytes), Refusal>, BatchError> {
+        let this = self.clone();
+        blocking(move || {
+            let _turn = turn;
+            let Self { batch, header, partition, settings, now_ms } = &*this;
+            let times = record_batch::check_records(batch, header, limit)?;
+            Ok(check_content(batch.clone(), *header, times, partition, settings, *now_ms))
+        })
+        .await
+    }
 }
 
 /// One batch, and nothing behind it.
@@ -254,6 +294,7 @@ fn check_keys(batch: &Bytes, partition: &Partition) -> Result<(), Refusal> {
     let numbered = (0..).zip(&records).filter(|(_, record)| record.key.is_none());
     let message =
         format!("Compacted topic cannot accept message without key in topic partition {}.", partition.id);
+    let numbered = numbered.take(MOST_TOLD);
     let records: Vec<(i32, String)> = numbered.map(|(number, _)| (number, message.clone())).collect();
     if records.is_empty() {
         return Ok(());
@@ -285,7 +326,7 @@ fn check_times(
     Err(Refusal {
         code: ErrorCode::InvalidTimestamp,
         message: "One or more records have been rejected due to invalid timestamp".into(),
-        records: wrong.collect(),
+        records: wrong.take(MOST_TOLD).collect(),
     })
 }
 

@@ -25,6 +25,16 @@ pub enum Piece {
     File(Slice<RealFile>),
 }
 
+impl Piece {
+    /// What it takes until it is sent; records are in their files.
+    pub fn memory_bytes(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::File(_) => 0,
+        }
+    }
+}
+
 /// The parts of an encoded answer with its records, which are elsewhere, put in their places.
 pub fn pieces(parts: Vec<Part>, records: impl IntoIterator<Item = Slice<RealFile>>) -> Vec<Piece> {
     let mut records = records.into_iter();
@@ -64,8 +74,9 @@ pub async fn send(socket: &WriteHalf<'_>, pieces: Vec<Piece>, shared: &Shared) -
 async fn is_in_the_way(shared: &Shared) {
     sleep(PATIENCE).await;
     tokio::select! {
-        // Its requests in flight hold some.
+        // Its requests in flight hold some, and so may its answer.
         () = shared.connections.request_memory.shortage() => {}
+        () = shared.connections.answer_memory.shortage() => {}
         () = sleep(shared.config.broker.connections_max_idle.0) => {}
     }
 }

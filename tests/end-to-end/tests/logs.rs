@@ -344,6 +344,11 @@ fn metadata_that_lost_their_end_are_refused_by_every_start() {
         broker.stop()?;
         let log = scene.path("core-broker/metadata/00000000000000000000.log");
         let whole = fs::read(&log)?;
+        fs::create_dir(scene.path("copy"))?;
+        for file in fs::read_dir(scene.path("core-broker/metadata"))? {
+            let file = file?;
+            fs::copy(file.path(), scene.path("copy").join(file.file_name()))?;
+        }
         fs::write(&log, &whole[..whole.len() - 10])?;
         for _ in 0..2 {
             ensure!(broker.start_again().is_err(), "it starts without the end of its metadata");
@@ -355,8 +360,8 @@ fn metadata_that_lost_their_end_are_refused_by_every_start() {
             );
         }
         // As an operator who has a copy does.
-        fs::write(&log, &whole)?;
-        fs::remove_file(scene.path("core-broker/metadata/damaged"))?;
+        fs::remove_dir_all(scene.path("core-broker/metadata"))?;
+        fs::rename(scene.path("copy"), scene.path("core-broker/metadata"))?;
         broker.start_again()?;
         topic.reconnect(scene.kafka)?;
         ensure!(topic.read()?.len() == 1);

@@ -1,4 +1,4 @@
-//! Few bytes that become many: a batch whose records are a gigabyte of zeros.
+//! Few bytes that become many: a batch whose one record has a value of a gigabyte of zeros.
 
 use std::time::Instant;
 
@@ -115,6 +115,15 @@ fn bomb(codec: Compression, bytes: &[u8]) -> Bytes {
     assemble(&records, Producer::NONE).freeze()
 }
 
+/// The beginning of a record that would take as long as it lasts, so that nothing is wrong with it at once.
+fn part() -> Vec<u8> {
+    // In zigzag: its length, 0 for attributes and deltas, no key, the length of its value.
+    let (gigabytes_4, nothing, no_key, gigabyte) = (b"\x80\x80\x80\x80\x20", 0, 1, b"\x80\x80\x80\x80\x08");
+    let mut part = [&gigabytes_4[..], &[nothing; 3], &[no_key], gigabyte].concat();
+    part.resize(PART_BYTES, 0);
+    part
+}
+
 /// The same part over and over, as far as a batch may be long.
 fn repeated(part: &[u8]) -> Vec<u8> {
     part.repeat((BOMB_BYTES / PART_BYTES).min(MOST_BYTES / part.len()))
@@ -123,12 +132,12 @@ fn repeated(part: &[u8]) -> Vec<u8> {
 fn gzip() -> Result<Vec<u8>> {
     use std::io::Write;
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    encoder.write_all(&vec![0; PART_BYTES])?;
+    encoder.write_all(&part())?;
     Ok(repeated(&encoder.finish()?))
 }
 
 fn zstd() -> Result<Vec<u8>> {
-    Ok(repeated(&zstd::bulk::compress(&vec![0; PART_BYTES], 19)?))
+    Ok(repeated(&zstd::bulk::compress(&part(), 19)?))
 }
 
 /// One frame with its blocks repeated: what follows a frame is not read.
@@ -138,7 +147,7 @@ fn lz4() -> Result<Vec<u8>> {
     const END_BYTES: usize = 4;
     let info = lz4_flex::frame::FrameInfo::new().block_size(lz4_flex::frame::BlockSize::Max4MB);
     let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
-    encoder.write_all(&vec![0; PART_BYTES])?;
+    encoder.write_all(&part())?;
     let frame = encoder.finish()?;
     let (header, rest) = frame.split_at(HEADER_BYTES);
     let (blocks, end) = rest.split_at(rest.len() - END_BYTES);
