@@ -36,7 +36,8 @@
 //! only; an index whose name got lost is made anew. Without the mark of a clean shutdown every batch of the last segment is checked by
 //! CRC and the log is cut before the first bad one; earlier segments are checked where they end, and in full
 //! when they do not end where the next begins. Bytes that still hold a whole batch behind the bad one are
-//! copied aside before the cut and reported as [`Corruption`]; so is less than the mark or a snapshot vouch for.
+//! copied aside before the cut and reported as [`Corruption`]; so is less than the mark or a snapshot vouch for,
+//! and a segment that is gone since the log was closed.
 //! The log then goes on behind all that it held: no offset is given out twice. All of this is told again at the
 //! next opening if a crash comes in between.
 //!

@@ -15,7 +15,7 @@ pub use expiry::RemovedSegment;
 
 use crate::{
     LogConfig, LogReader, MAX_SEGMENT_BYTES, Recovered,
-    clean_shutdown::{self, Mark},
+    clean_shutdown::{self, Closed, Mark},
     compaction::Checkpoint,
     disk::{Disk, DiskFile},
     epochs::Epochs,
@@ -271,7 +271,12 @@ impl<D: Disk> Log<D> {
         rows.write(disk, dir)?;
         self.save_epochs()?;
         let cleaner = Some(shared.read().cleaner);
-        Mark { log_end: self.flushed_end, cleaner }.save(disk, dir)
+        let closed = |segment: SegmentInfo| {
+            let SegmentInfo { base_offset: base, end_offset: end, bytes, .. } = segment;
+            Closed { base, end, bytes }
+        };
+        let segments = self.segments().into_iter().map(closed).collect();
+        Mark { log_end: self.flushed_end, cleaner, segments }.save(disk, dir)
     }
 
     /// The log is to be deleted: when this returns its folder may be renamed, and another log begun under its

@@ -107,6 +107,15 @@ pub(crate) fn restore<D: Disk>(
         true => begin(disk, dir, is_new, &evidence)?,
         false => restore_segments(disk, dir, config, &evidence, &bases)?,
     };
+    if let Some(mark) = evidence.mark.as_ref().filter(|_| !bases.is_empty())
+        && let Some(gone) = lost::since_closed(mark, &restored)?
+    {
+        let found = gone.and(restored.corruption.take());
+        // Before the mark goes, which proves it.
+        found.clone().and(evidence.half_mended.clone()).save(disk, dir)?;
+        restored.corruption = Some(found);
+        (restored.clean_shutdown, restored.marked) = (false, false);
+    }
     if let Some(corruption) = restored.corruption.clone()
         && corruption.until > restored.log_end
     {

@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    clean_shutdown::{self, Mark},
+    clean_shutdown::{self, Closed, Mark},
     compaction::{self, Checkpoint},
     disk::{Disk, DiskFile},
     error::{LogError, doing},
@@ -63,6 +63,8 @@ struct Segment {
     /// Where the next one begins; `None` for the last.
     end: Option<i64>,
     indexed: bool,
+    /// As the mark of a clean shutdown tells of it.
+    closed: Option<Closed>,
 }
 
 /// Checks each batch's checksum and place, and that the indexes point to batches. For a folder that nobody has
@@ -95,13 +97,20 @@ pub fn verify<D: Disk>(disk: D, dir: &Path) -> Result<Verify<D>, LogError> {
         let reason = "it is missing; the mark of the clean shutdown tells of it".to_owned();
         missing.push(is_missing(Checkpoint::FILE.to_owned(), 0, reason));
     }
+    let listed = mark.iter().flat_map(|mark| &mark.segments).filter(|closed| !closed.is_empty());
+    for closed in listed.filter(|_| !files.is_empty()) {
+        if files.binary_search_by_key(&closed.base, |(base, ..)| *base).is_err() {
+            missing.push(is_missing(log_name(closed.base), closed.base, lost::shorter(0, closed)));
+        }
+    }
     let missing = missing.into_iter();
     // The last segment's indexes are in memory until the log is closed.
     let closed = names.iter().any(|name| name == clean_shutdown::FILE);
     let ends: Vec<Option<i64>> = files.iter().skip(1).map(|(base, ..)| Some(*base)).chain([None]).collect();
     let segments = files.into_iter().zip(ends).map(|((base, file, in_place), end)| {
         let indexed = in_place && (end.is_some() || closed);
-        Segment { file, base, end, indexed }
+        let closed = mark.as_ref().filter(|_| in_place).and_then(|mark| mark.segment(base));
+        Segment { file, base, end, indexed, closed }
     });
     let segments = segments.collect::<Vec<_>>().into_iter();
     let small_files: Vec<String> = names.into_iter().filter(|name| small::is_one(name)).collect();
@@ -239,7 +248,12 @@ impl Walk<'_> {
                     format!("it ends at offset {ends_at}, the log had reached {}", self.proven_end),
                 );
             }
-            _ => {}
+            _ => {
+                let shorter = self.segment.closed.filter(|closed| bytes < closed.bytes);
+                if let Some(closed) = shorter {
+                    self.tell(bytes, lost::shorter(bytes, &closed));
+                }
+            }
         }
     }
 

@@ -141,6 +141,106 @@ fn what_is_gone_from_a_closed_log_is_told_and_its_offsets_are_not_given_out_agai
     }
 }
 
+/// A closed log of several segments with a hole of compaction in each, and where they begin and end.
+fn compacted_and_closed() -> (MemDisk, Vec<(i64, i64)>) {
+    let disk = MemDisk::new();
+    let (mut log, _) = open(&disk);
+    for n in 0..40 {
+        let key = if n % 2 == 0 { "k".to_owned() } else { format!("k{n}") };
+        let record = (Some(key), Some("v".repeat(100)));
+        log.append(&keyed(n, n, Producer::NONE, Compression::None, &[record])).unwrap();
+    }
+    let order = order(&log, 0);
+    compact(&mut log, order).unwrap();
+    let segments = log.segments().iter().map(|it| (it.base_offset, it.end_offset)).collect();
+    log.close().unwrap();
+    (disk, segments)
+}
+
+#[test]
+fn a_segment_gone_from_a_closed_log_is_told_where_no_hole_tells_of_it() {
+    let (plain, _) = twelve_batches_closed();
+    let (compacted, segments) = compacted_and_closed();
+    assert!(segments.len() > 3, "{segments:?}");
+    let first = [(plain, (0, 4), 12)];
+    let sealed = &segments[..segments.len() - 1];
+    let each = sealed.iter().map(|segment| (compacted.crash(0), *segment, 40));
+    for (closed, (from, until), end) in first.into_iter().chain(each) {
+        let gone = format!("{from:020}.log");
+        let before: Vec<_> = records(&open(&closed.crash(0)).0);
+        let damaged = closed.crash(0);
+        remove(&damaged, &[&gone]);
+        let told: Vec<_> = verify(damaged.clone(), dir()).unwrap().flat_map(|it| it.findings).collect();
+        assert_eq!((told.len(), &told[0].file, told[0].offset), (1, &gone, from), "{told:?}");
+
+        let (operations, left) = {
+            let disk = damaged.crash(0);
+            let (log, _) = open(&disk);
+            (disk.operations(), records(&log))
+        };
+        let kept = before.iter().filter(|record| !(from..until).contains(&record.offset));
+        assert_eq!(left, kept.cloned().collect::<Vec<_>>(), "{gone}: the rest is served");
+        for at in 1..=operations + 1 {
+            let disk = damaged.crash(0);
+            disk.cut_power_at(at);
+            let done = Log::open(disk.clone(), dir(), small()).is_ok();
+            let disk = disk.crash(0);
+            let (log, recovered) = open(&disk);
+            assert_eq!((recovered.log_end, records(&log) == left), (end, true), "{gone}, power cut at {at}");
+            let lost = recovered.corruption.map(|lost| (lost.offset, lost.until));
+            assert_eq!(lost, (!done).then_some((from, until)), "{gone}, power cut at {at}");
+            let (_, again) = open(&disk);
+            assert_eq!(again.corruption, None, "{gone}, power cut at {at}: told once");
+        }
+    }
+}
+
+#[test]
+fn batches_gone_from_the_end_of_a_compacted_segment_are_told() {
+    let (disk, segments) = compacted_and_closed();
+    let (base, end) = segments[1];
+    let name = format!("{base:020}.log");
+    change(&disk, &name, |bytes| {
+        let last = batches(bytes).flatten().last().unwrap().1.start;
+        bytes.truncate(last);
+    });
+    let told: Vec<_> = verify(disk.clone(), dir()).unwrap().flat_map(|it| it.findings).collect();
+    assert!(
+        told.iter().any(|it| it.file == name && it.reason.contains("when the log was closed")),
+        "{told:?}"
+    );
+    let (_, recovered) = open(&disk);
+    let lost = recovered.corruption.unwrap();
+    assert_eq!((lost.file, lost.until, recovered.log_end), (name, end, 40));
+    assert!((base + 1..end).contains(&lost.offset), "{}", lost.offset);
+}
+
+#[test]
+fn what_retention_takes_from_a_log_that_was_closed_is_not_missed() {
+    let (disk, _) = twelve_batches_closed();
+    for at in 1.. {
+        let disk = disk.crash(0);
+        let (mut log, recovered) = open(&disk);
+        assert!(recovered.clean_shutdown);
+        disk.cut_power_at(disk.operations() + at);
+        let done = log.delete_segments_before(8).is_ok();
+        for seed in 0..10 {
+            let disk = disk.crash(seed);
+            let told: Vec<_> = verify(disk.clone(), dir()).unwrap().flat_map(|it| it.findings).collect();
+            assert!(told.iter().all(|it| !it.file.ends_with(".log")), "power cut at {at}: {told:?}");
+            let (_, recovered) = open(&disk);
+            assert_eq!(
+                (recovered.log_end, recovered.corruption),
+                (12, None),
+                "power cut at {at}, seed {seed}"
+            );
+        }
+        if done {
+            break;
+        }
+    }
+}
+
 #[test]
 fn a_power_cut_while_a_loss_is_mended_does_not_give_offsets_out_again() {
     for (what, damage, from, _) in LOSSES.iter().filter(|(.., until)| *until == 12) {

@@ -43,7 +43,7 @@ fn damage_is_told_with_file_position_and_offset() {
     let size = twelve_batches().1;
     let checksum = "the checksum does not hold";
     let astray = "the entry does not point to";
-    let table: [Damage; 10] = [
+    let table: [Damage; 11] = [
         (&|_| (), &[]),
         (
             &|disk| {
@@ -79,7 +79,20 @@ fn damage_is_told_with_file_position_and_offset() {
         ),
         (
             &|disk| disk.remove(&dir().join(format!("{SECOND}.log"))).unwrap(),
-            &[(FIRST, "log", 4 * size, 4, "it ends at offset 4, the next begins at 8")],
+            &[
+                (
+                    SECOND,
+                    "log",
+                    0,
+                    4,
+                    "it is gone, and had 960 bytes, offsets 4 to 8, when the log was closed",
+                ),
+                (FIRST, "log", 4 * size, 4, "it ends at offset 4, the next begins at 8"),
+            ],
+        ),
+        (
+            &|disk| disk.remove(&dir().join(format!("{FIRST}.log"))).unwrap(),
+            &[(FIRST, "log", 0, 0, "it is gone, and had 960 bytes, offsets 0 to 4, when the log was closed")],
         ),
         (
             &|disk| disk.remove(&dir().join(format!("{SECOND}.index"))).unwrap(),

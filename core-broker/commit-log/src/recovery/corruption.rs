@@ -22,7 +22,8 @@ use crate::{
 pub(crate) const FILE: &str = "being-mended";
 const MAX_BYTES: u64 = 4096;
 
-/// A damaged place. Whole batches behind it are set aside, not served: offsets between would be missing.
+/// A damaged place. Whole batches behind it are set aside, not served: offsets between would be missing. Where
+/// they may be, before the first segment and where compaction was, what is behind the damage is served.
 ///
 /// Bit rot looks like this, and so does a power cut that let a later unsynced write reach the disk before an
 /// earlier one. Both make an unclean replica; only the first loses what was acknowledged.
@@ -33,7 +34,7 @@ pub struct Corruption {
     pub position: u64,
     /// The first offset that is not served any more.
     pub offset: i64,
-    /// The log goes on here: behind all that it is known to have held, be it acknowledged or not.
+    /// The log goes on here: behind all that was set aside, acknowledged or not, or is known to be gone.
     pub until: i64,
     pub reason: String,
     /// The files that hold what was set aside.
