@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::failure::{Exception, Failure};
+use super::{
+    bootstrap,
+    failure::{Exception, Failure},
+};
 
 /// As they were given: by their Java names.
 pub type Properties = BTreeMap<String, String>;
@@ -20,6 +23,8 @@ pub struct Translated {
 enum To {
     Same,
     As(&'static str),
+    /// With protocols before them there, without here.
+    Addresses,
     /// Bytes there, KiB here.
     Kibibytes(&'static str),
     /// Class names there, words here.
@@ -41,7 +46,7 @@ const KNOWN: &[(&str, To)] = &[
     ("auto.commit.interval.ms", To::Same),
     ("auto.offset.reset", To::Classes("auto.offset.reset", &[("none", "error")])),
     ("batch.size", To::Same),
-    ("bootstrap.servers", To::Same),
+    ("bootstrap.servers", To::Addresses),
     ("buffer.memory", To::Kibibytes("queue.buffering.max.kbytes")),
     ("check.crcs", To::Same),
     ("client.dns.lookup", To::Same),
@@ -124,6 +129,7 @@ pub fn translate(properties: &Properties) -> Result<Translated, Failure> {
         };
         let (name, value) = match to {
             To::Same => (name.as_str(), value.clone()),
+            To::Addresses => (name.as_str(), bootstrap::addresses(value).collect::<Vec<_>>().join(",")),
             To::As(name) => (*name, value.clone()),
             To::Kibibytes(native) => (*native, kibibytes(name, value)?),
             To::Classes(name, classes) => (*name, words(value, classes)),

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use kafka_wire::messages::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
 
 use super::{
+    bootstrap,
     connection::Connection,
     failure::{Exception, Failure},
     options::Options,
@@ -36,9 +37,8 @@ impl Cluster {
 
     /// Through the first of `HOST:PORT,HOST:PORT...` that answers.
     pub fn at(bootstrap: &str, client_id: &str) -> Result<Self, Failure> {
-        let addresses = bootstrap.split(',').map(str::trim).filter(|address| !address.is_empty());
         let mut last = None;
-        for address in addresses {
+        for address in bootstrap::addresses(bootstrap) {
             if !is_host_and_port(address) {
                 return Err(unusable_bootstrap().into());
             }
@@ -105,9 +105,9 @@ impl Cluster {
     }
 }
 
-/// `HOST:PORT`, or `PROTOCOL://HOST:PORT` as in a broker's own config.
 fn is_host_and_port(address: &str) -> bool {
-    address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+    let is_host = |host: &str| !host.is_empty() && !host.contains('/');
+    address.rsplit_once(':').is_some_and(|(host, port)| is_host(host) && port.parse::<u16>().is_ok())
 }
 
 fn unusable_bootstrap() -> Exception {
@@ -157,8 +157,13 @@ mod tests {
 
     #[test]
     fn a_bootstrap_without_a_port_is_refused() {
-        for (address, good) in [("a:1", true), ("[::1]:9092", true), ("nonsense", false), ("a:70000", false)]
-        {
+        for (address, good) in [
+            ("a:1", true),
+            ("[::1]:9092", true),
+            ("nonsense", false),
+            ("a:70000", false),
+            ("x/y://a:1", false),
+        ] {
             assert_eq!(is_host_and_port(address), good, "{address}");
         }
     }

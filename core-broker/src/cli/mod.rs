@@ -2,6 +2,7 @@
 //! its output, its exit codes. Called through a link named after the tool (`kafka-topics`, `kafka-topics.sh`)
 //! it is that tool; as `core-broker topics` it also knows a default broker.
 
+mod bootstrap;
 mod client_properties;
 mod cluster;
 mod configs;

@@ -159,6 +159,26 @@ fn on_a_full_disk(asked: &mut Command) -> Result<String> {
 }
 
 #[test]
+fn a_protocol_before_the_brokers_address_is_no_part_of_it() {
+    scene(|scene| {
+        let mut broker = scene.broker()?;
+        let bootstrap = format!("PLAINTEXT://{}", scene.bootstrap());
+        for (words, input, expected) in [
+            (&["produce", "--topic", "letters"][..], "a\n", ""),
+            (&["consume", "--topic", "letters", "--from-beginning", "--max-messages", "1"], "", "a\n"),
+            (&["topics", "--list", "--exclude-internal"], "", "letters\n"),
+            (&["get-offsets", "--topic", "letters"], "", "letters:0:1\n"),
+        ] {
+            let mut asked = Command::new(program("core-broker"));
+            let said =
+                command::output(asked.args(words).args(["--bootstrap", &bootstrap]), input.as_bytes())?;
+            ensure!(said == expected, "{words:?}: {said:?} instead of {expected:?}");
+        }
+        broker.stop()
+    });
+}
+
+#[test]
 fn a_broker_that_is_never_reached_is_said_with_its_address() {
     let nobody = free_address().to_string();
     let table: [&[&str]; 3] = [
