@@ -180,7 +180,7 @@ impl Default for Metrics {
         ] {
             ours.register(name, help, counter.clone());
         }
-        let help = "Connections of Kafka clients that were hung up on, by cause";
+        let help = "Connections of Kafka clients that ended otherwise than between two requests, by cause";
         ours.register("connections_closed", help, metrics.connections_closed.clone());
         let help = "What clients over their quota were told to wait; the times of one connection overlap";
         ours.register_with_unit("throttle", help, Unit::Seconds, metrics.throttle_time.clone());

@@ -27,7 +27,7 @@ struct OfApi {
     total: Histogram,
 }
 
-/// One request, from its last byte on.
+/// One request, from when its header was read.
 pub struct Timer {
     requests: Requests,
     api: ApiKey,
@@ -59,7 +59,7 @@ impl Requests {
 }
 
 impl Timer {
-    /// Its turn has come; until here it waited for the requests before it on its connection.
+    /// Work on it begins; until here it waited for the requests before it.
     pub fn begun(&self) {
         if let Some(of_api) = self.requests.of(self.api) {
             of_api.queue.observe_time(self.received.elapsed());
@@ -91,9 +91,9 @@ impl Collector for Requests {
             ConstCounter::new(of_api.total.count()).encode(family.encode_family(&labels)?)?;
         }
         let queue =
-            "From the last byte of a request to its turn: it waits for those before it on its connection.";
+            "From when a request was taken in to when work on it begins; it waits for those before it.";
         histograms(&mut encoder, "request_queue", queue, used().map(|of_api| (of_api.api, &of_api.queue)))?;
-        let total = "From the last byte of a request to its answer.";
+        let total = "From when a request was taken in to when its answer is made.";
         histograms(
             &mut encoder,
             "request_duration",
