@@ -10,7 +10,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use end_to_end::{Process, Scene, http, kafka::Client, mqtt, scene, topic};
+use end_to_end::{
+    Process, Scene, http,
+    kafka::{Client, PRODUCE, batch, create_topic_with, produce, produced},
+    mqtt, scene, topic,
+};
 use kafka_wire::{
     ErrorCode,
     messages::{
@@ -116,6 +120,34 @@ fn a_broker_on_a_full_disk_makes_topics_when_there_is_room() {
         }
         broker.stop()
     });
+}
+
+#[test]
+fn a_broker_on_a_disk_that_it_has_filled_itself_goes_on_by_retention_alone() {
+    const CONFIG: &str = "[upkeep]\nretention_check = \"500ms\"\n";
+    const SECONDS: [(&str, &str); 3] =
+        [("segment.bytes", "1048576"), ("retention.ms", "3000"), ("message.timestamp.type", "LogAppendTime")];
+    scene(|scene| {
+        let Some(_disk) = SmallDisk::mount(&scene.path("core-broker"))? else { return Ok(()) };
+        let mut broker = scene.broker_configured(CONFIG)?;
+        let mut client = Client::connect(scene.kafka)?;
+        create_topic_with(&mut client, "t", 1, &SECONDS)?;
+        let (full, until) = (vec![7; 100_000], Instant::now() + PATIENCE);
+        while append(&mut client, &full)? == ErrorCode::None {
+            ensure!(Instant::now() < until, "8 MiB take more than that");
+        }
+        wait_for_log(&broker, "the disk is full")?;
+        while append(&mut client, &full)? != ErrorCode::None {
+            ensure!(Instant::now() < until, "the disk stays full: {}", broker.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        broker.stop()
+    });
+}
+
+fn append(client: &mut Client, value: &[u8]) -> Result<ErrorCode> {
+    let answer = client.call(produce("t", &[0], batch(value)), PRODUCE)?;
+    Ok(produced(&answer)?.error_code)
 }
 
 /// Longer than the broker waits between two looks at the room.
