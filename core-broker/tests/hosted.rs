@@ -452,3 +452,21 @@ fn a_log_that_is_stopped_is_told_once() {
     assert!(log.take_failure().is_none());
     assert_eq!(log.replica().log_start(), Offset(0));
 }
+
+#[test]
+fn a_compaction_ends_with_the_log_that_it_was_begun_on() {
+    for deleted in [false, true] {
+        let disk = MemDisk::new();
+        let mut log = open(&disk, compacted());
+        fill(&mut log, 9, 0..11, Some("k"));
+        let mut compaction = log.begin_compaction(2_000, &mut Vec::new()).unwrap().expect("due");
+        if deleted {
+            log.delete(2_000, &mut Vec::new());
+        } else {
+            log.open_again(disk.clone(), 2_000, |_| ()).unwrap();
+        }
+        let files = disk.list(&folder()).unwrap();
+        assert!(compaction.rewrite_next().unwrap().is_none(), "{deleted}");
+        assert_eq!(disk.list(&folder()).unwrap(), files, "{deleted}");
+    }
+}

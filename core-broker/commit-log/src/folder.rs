@@ -1,4 +1,4 @@
-//! Whose the folder is: the log's until it is deleted, then perhaps that of another one of its name.
+//! Whose the folder is: the log's until it is deleted or opened again, then perhaps another one's.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -279,9 +279,9 @@ impl<D: Disk> Log<D> {
         Mark { log_end: self.flushed_end, cleaner, segments }.save(disk, dir)
     }
 
-    /// The log is to be deleted: when this returns its folder may be renamed, and another log begun under its
-    /// name. A compaction on its way comes to its end and leaves nothing there.
-    pub fn delete(self) {
+    /// The folder goes to another log, or is renamed and makes room for one of its name. A compaction on its way
+    /// comes to its end, and makes no file there when this has returned.
+    pub fn leave_folder(&self) {
         self.shared.folder.leave();
     }
 

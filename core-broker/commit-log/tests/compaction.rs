@@ -607,7 +607,7 @@ fn a_failed_write_or_sync_leaves_the_old_segments_or_the_new_one() {
 }
 
 #[test]
-fn a_compaction_whose_log_is_deleted_ends_and_touches_no_file_of_its_name() {
+fn a_compaction_whose_log_has_left_its_folder_ends_and_touches_no_file_there() {
     // Deleted before the compaction begins to read, at each batch that it reads, and after all.
     for at in 0..=13 {
         let disk = MemDisk::new();
@@ -618,7 +618,7 @@ fn a_compaction_whose_log_is_deleted_ends_and_touches_no_file_of_its_name() {
         let delete = {
             let (disk, log) = (disk.clone(), Arc::clone(&deleted));
             move || {
-                log.lock().unwrap().take().into_iter().for_each(Log::delete);
+                log.lock().unwrap().take().iter().for_each(Log::leave_folder);
                 // Its folder goes, and the next log of its name comes.
                 for name in disk.list(dir()).unwrap() {
                     disk.remove(&dir().join(name)).unwrap();

@@ -84,6 +84,7 @@ impl<D: Disk, W> Hosted<D, W> {
         now_ms: i64,
         tell: impl FnOnce(&Recovered),
     ) -> Result<Recovered, LogError> {
+        self.log.leave_folder();
         let (log, replica, kept, recovered) = open::find(disk, self.me, &self.open, now_ms, tell)?;
         (self.log, self.replica, self.kept) = (log, replica, kept);
         Ok(recovered)
@@ -180,7 +181,7 @@ impl<D: Disk, W> Hosted<D, W> {
     /// The topic is deleted: whoever waits is told. What is on the disk stays for its owner to remove.
     pub fn delete(mut self, now_ms: i64, answers: &mut Answers<W>) {
         self.handle(Input::Deleted, &[], now_ms, answers);
-        self.log.delete();
+        self.log.leave_folder();
     }
 
     /// Who will not be answered any more.

@@ -122,7 +122,7 @@ impl<D: Disk> Compaction<D> {
         &self.replaced
     }
 
-    /// Writes the next segment that is to be installed; `None` when there is no more, or the log is deleted.
+    /// Writes the next segment that is to be installed; `None` when there is no more, or the log has left its folder.
     /// Long, and safe to do beside the log's writer and readers.
     pub fn rewrite_next(&mut self) -> Result<Option<RewrittenSegment<D>>, LogError> {
         let rewritten = self.rewrite_due();
