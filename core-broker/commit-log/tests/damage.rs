@@ -321,6 +321,28 @@ fn a_power_cut_while_a_loss_is_mended_leaves_it_to_be_told() {
 }
 
 #[test]
+fn a_full_disk_while_a_loss_is_mended_leaves_it_to_be_told() {
+    const NO_SPACE: i32 = 28;
+    for (what, damage, from) in UNCLOSED {
+        let (damaged, batches) = twelve_batches();
+        damage(&damaged);
+        for nth in 1.. {
+            let disk = damaged.crash(0);
+            disk.fail_write(nth, NO_SPACE);
+            let failed = Log::open(disk.clone(), dir(), small()).err();
+            let Some(failed) = failed else { break };
+            assert!(failed.is_disk_full(), "{what}: {failed}");
+            let (log, recovered) = open(&disk);
+            let lost = recovered.corruption.map(|lost| (lost.offset, lost.until));
+            let told = (lost, recovered.log_end, recovered.clean_shutdown);
+            assert_eq!(told, (Some((*from, 12)), 12, false), "{what}, write {nth}");
+            let left = batches[..*from as usize].concat();
+            assert!(read_all(&log.reader(), log.log_start(), 1) == left, "{what}, write {nth}");
+        }
+    }
+}
+
+#[test]
 fn a_power_cut_while_batches_are_set_aside_loses_none_of_them() {
     let (damaged, batches) = twelve_batches();
     let size = batches[0].len();
