@@ -4,12 +4,11 @@ use std::{io, path::Path};
 
 use kafka_wire::record_batch::{BatchHeader, HEADER_BYTES};
 
-use super::could_follow;
 use crate::{
     disk::{Disk, DiskFile},
     error::{LogError, doing},
     scan::{Found, Halt, Scan, WHOLE_SEGMENT_WINDOW},
-    segment::{Active, base_of_log, log_name},
+    segment::{Active, MAX_SEGMENT_OFFSETS, base_of_log, log_name},
 };
 
 const SET_ASIDE: &str = ".quarantine-";
@@ -108,6 +107,12 @@ impl<F: DiskFile> Search<'_, F> {
             }
         }
     }
+}
+
+/// A batch that can stand somewhere behind `log_end` in the same segment.
+fn could_follow(found: &Found, log_end: i64) -> bool {
+    let ahead = found.header.base_offset.checked_sub(log_end);
+    found.header.last_offset_delta >= 0 && ahead.is_some_and(|n| (0..=MAX_SEGMENT_OFFSETS).contains(&n))
 }
 
 fn holds<F: DiskFile>(scan: &mut Scan<F>, found: &Found) -> io::Result<bool> {
