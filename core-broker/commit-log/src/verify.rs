@@ -16,7 +16,7 @@ use crate::{
     compaction::{self, Checkpoint},
     disk::{Disk, DiskFile},
     error::{LogError, doing},
-    recovery::lost,
+    recovery::{Corruption, lost},
     scan::{Chain, Found, Halt, Scan, WHOLE_SEGMENT_WINDOW},
     segment::{accept, base_of_log, log_name},
 };
@@ -49,7 +49,8 @@ pub struct CheckedFile {
 pub struct Verify<D: Disk> {
     disk: D,
     dir: PathBuf,
-    missing: std::vec::IntoIter<CheckedFile>,
+    /// What the list of files tells.
+    told: std::vec::IntoIter<CheckedFile>,
     small_files: std::vec::IntoIter<String>,
     segments: std::vec::IntoIter<Segment>,
     gaps_before: i64,
@@ -88,22 +89,26 @@ pub fn verify<D: Disk>(disk: D, dir: &Path) -> Result<Verify<D>, LogError> {
         None => 0,
     };
     let proven_end = lost::proven_end(&disk, dir, &names, mark.as_ref(), !files.is_empty())?;
-    let mut missing = Vec::new();
+    let mut told = Vec::new();
+    if let Some(Corruption { file, position, offset, reason, .. }) = Corruption::load(&disk, dir)? {
+        let reason = format!("{reason}; it was being mended, and will be at the next opening");
+        told.push(one_finding(file, position, offset, reason));
+    }
     if files.is_empty() && proven_end > 0 {
         let reason = format!("all segments are gone; the log had reached offset {proven_end}");
-        missing.push(is_missing(log_name(0), 0, reason));
+        told.push(one_finding(log_name(0), 0, 0, reason));
     }
     if compacted.is_some() && !names.iter().any(|name| name == Checkpoint::FILE) {
         let reason = "it is missing; the mark of the clean shutdown tells of it".to_owned();
-        missing.push(is_missing(Checkpoint::FILE.to_owned(), 0, reason));
+        told.push(one_finding(Checkpoint::FILE.to_owned(), 0, 0, reason));
     }
     let listed = mark.iter().flat_map(|mark| &mark.segments).filter(|closed| !closed.is_empty());
     for closed in listed.filter(|_| !files.is_empty()) {
         if files.binary_search_by_key(&closed.base, |(base, ..)| *base).is_err() {
-            missing.push(is_missing(log_name(closed.base), closed.base, lost::shorter(0, closed)));
+            told.push(one_finding(log_name(closed.base), 0, closed.base, lost::shorter(0, closed)));
         }
     }
-    let missing = missing.into_iter();
+    let told = told.into_iter();
     // The last segment's indexes are in memory until the log is closed.
     let closed = names.iter().any(|name| name == clean_shutdown::FILE);
     let ends: Vec<Option<i64>> = files.iter().skip(1).map(|(base, ..)| Some(*base)).chain([None]).collect();
@@ -115,11 +120,11 @@ pub fn verify<D: Disk>(disk: D, dir: &Path) -> Result<Verify<D>, LogError> {
     let segments = segments.collect::<Vec<_>>().into_iter();
     let small_files: Vec<String> = names.into_iter().filter(|name| small::is_one(name)).collect();
     let small_files = small_files.into_iter();
-    Ok(Verify { disk, dir: dir.to_owned(), missing, small_files, segments, gaps_before, proven_end })
+    Ok(Verify { disk, dir: dir.to_owned(), told, small_files, segments, gaps_before, proven_end })
 }
 
-fn is_missing(file: String, offset: i64, reason: String) -> CheckedFile {
-    let findings = vec![Finding { file: file.clone(), position: 0, offset, reason }];
+fn one_finding(file: String, position: u64, offset: i64, reason: String) -> CheckedFile {
+    let findings = vec![Finding { file: file.clone(), position, offset, reason }];
     CheckedFile { file, bytes: 0, batches: 0, findings }
 }
 
@@ -154,8 +159,8 @@ impl<D: Disk> Iterator for Verify<D> {
     type Item = CheckedFile;
 
     fn next(&mut self) -> Option<CheckedFile> {
-        if let Some(missing) = self.missing.next() {
-            return Some(missing);
+        if let Some(told) = self.told.next() {
+            return Some(told);
         }
         loop {
             let (file, offset, checked) = match self.small_files.next() {
