@@ -80,7 +80,7 @@ impl Connections {
         Self {
             request_memory: Memory::new(broker.requests_max.0),
             decoded: Memory::new(broker.requests_max.0),
-            answer_memory: Memory::new(broker.requests_max.0),
+            answer_memory: Memory::for_large(broker.requests_max.0),
             turns: Arc::new(Semaphore::new(spare_processors() + 1)),
             short_turns: Semaphore::new(SHORT_TURNS),
             decompressions: Arc::new(Semaphore::new(spare_processors())),

@@ -16,6 +16,7 @@ pub struct Memory {
     pieces: u32,
     /// Half of it may be in large shares: a few of these never keep everybody else waiting.
     free_for_large: Arc<Semaphore>,
+    most_for_large: u32,
     /// How many wait for some.
     waiting: watch::Sender<usize>,
 }
@@ -31,8 +32,17 @@ impl Memory {
     pub fn new(bytes: u64) -> Self {
         let pieces = u32::try_from(bytes / PIECE_BYTES).unwrap_or(u32::MAX).max(1);
         let (waiting, _) = watch::channel(0);
+        let most_for_large = pieces.div_ceil(2);
         let semaphore = |pieces: u32| Arc::new(Semaphore::new(pieces as usize));
-        Self { free: semaphore(pieces), pieces, free_for_large: semaphore(large_half(pieces)), waiting }
+        let (free, free_for_large) = (semaphore(pieces), semaphore(most_for_large));
+        Self { free, pieces, free_for_large, most_for_large, waiting }
+    }
+
+    /// For large shares alone: none of it is kept for others.
+    pub fn for_large(bytes: u64) -> Self {
+        let memory = Self::new(bytes);
+        let free_for_large = Arc::new(Semaphore::new(memory.pieces as usize));
+        Self { most_for_large: memory.pieces, free_for_large, ..memory }
     }
 
     /// A share for so many bytes, waited for in turn. What is larger than the half for large ones gets all of that.
@@ -73,12 +83,8 @@ impl Memory {
         let pieces = (bytes as u64).div_ceil(PIECE_BYTES);
         let pieces = u32::try_from(pieces).unwrap_or(u32::MAX);
         let is_large = pieces > self.pieces / LARGE_PART;
-        (if is_large { pieces.min(large_half(self.pieces)) } else { pieces }, is_large)
+        (if is_large { pieces.min(self.most_for_large) } else { pieces }, is_large)
     }
-}
-
-fn large_half(pieces: u32) -> u32 {
-    pieces.div_ceil(2)
 }
 
 struct Waiting<'a>(&'a watch::Sender<usize>);

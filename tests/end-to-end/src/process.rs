@@ -18,6 +18,9 @@ const READY: Duration = Duration::from_secs(40);
 /// From SIGTERM to the end.
 const STOP: Duration = Duration::from_secs(20);
 
+/// Between two looks at a log.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// The end of a log that a failure shows.
 const LAST_WORDS: usize = 2_000;
 
@@ -133,6 +136,16 @@ impl Process {
 
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
+    /// Until the log has these words.
+    pub fn wait_for_log(&self, words: &str, within: Duration) -> Result<()> {
+        let until = Instant::now() + within;
+        while !self.log().contains(words) {
+            ensure!(Instant::now() < until, "{} does not say {words}: {}", self.name, self.last_words());
+            std::thread::sleep(LOOK);
+        }
+        Ok(())
     }
 
     /// The end of its log.

@@ -78,7 +78,7 @@ fn a_broker_on_a_full_disk_keeps_what_it_confirmed_and_takes_the_rest_when_there
             ensure!(now.len() == 1_000, "the agent acknowledged {} of 1000", now.len());
             acknowledged.extend(now);
         }
-        wait_for_log(&broker, "ERROR")?;
+        broker.wait_for_log("ERROR", PATIENCE)?;
         let unready = http::wait_for(scene.admin, "/readyz", PATIENCE, |page| page.status == 503)?;
         ensure!(unready.body.contains("the log of trucks_gps-"), "{}", unready.body);
         check_stays_unready(scene, &broker)?;
@@ -136,7 +136,7 @@ fn a_broker_on_a_disk_that_it_has_filled_itself_goes_on_by_retention_alone() {
         while append(&mut client, &full)? == ErrorCode::None {
             ensure!(Instant::now() < until, "8 MiB take more than that");
         }
-        wait_for_log(&broker, "the disk is full")?;
+        broker.wait_for_log("the disk is full", PATIENCE)?;
         while append(&mut client, &full)? != ErrorCode::None {
             ensure!(Instant::now() < until, "the disk stays full: {}", broker.log());
             std::thread::sleep(Duration::from_millis(50));
@@ -281,14 +281,5 @@ fn check_all_arrive(scene: &Scene, acknowledged: &BTreeSet<Vec<u8>>) -> Result<(
     })?;
     let values: BTreeSet<&Vec<u8>> = records.iter().map(|record| &record.value).collect();
     ensure!(values.len() == records.len(), "{} records, {} of them different", records.len(), values.len());
-    Ok(())
-}
-
-fn wait_for_log(process: &Process, word: &str) -> Result<()> {
-    let until = Instant::now() + PATIENCE;
-    while !process.log().contains(word) {
-        ensure!(Instant::now() < until, "{} does not say {word}: {}", process.name, process.last_words());
-        std::thread::sleep(Duration::from_millis(50));
-    }
     Ok(())
 }

@@ -5,6 +5,7 @@ mod crowds;
 mod frames;
 mod neighbour;
 mod repeats;
+mod turns;
 
 use std::{
     io::{Read, Write},

@@ -30,8 +30,8 @@ use kafka_wire::{
 use super::neighbour::Neighbour;
 use crate::hostile::Memory;
 
-const TOPIC: &str = "again";
-const GROUP: &str = "again";
+pub const TOPIC: &str = "again";
+pub const GROUP: &str = "again";
 
 /// Its answers would be gigabytes.
 const TIMES: usize = 3_000;
@@ -177,7 +177,7 @@ fn by_producer(id: i64) -> Bytes {
 }
 
 /// As much as a consumer may leave with its offset.
-fn commit_metadata(client: &mut Client) -> Result<()> {
+pub fn commit_metadata(client: &mut Client) -> Result<()> {
     let of_partition = |partition_index| OffsetCommitRequestPartition {
         partition_index,
         committed_metadata: Some("m".repeat(4_000)),
