@@ -74,12 +74,12 @@ pub struct Config {
 pub struct Broker {
     /// Kafka's `node.id`.
     pub node_id: i32,
-    /// Largest request. A length beyond it closes the connection before memory is taken. Kafka's
-    /// `socket.request.max.bytes` is 100 MiB, of which no client of ours uses a tenth.
+    /// Largest produce; any other request may have 8 MiB at most. A length beyond it closes the connection before
+    /// memory is taken. Kafka's `socket.request.max.bytes` is 100 MiB, of which no client of ours uses a tenth.
     pub request_max: ByteSize,
     /// What requests may hold in memory together, from their first byte to their answer; Kafka's
     /// `queued.max.request.bytes`. Connections wait for their share. What large ones become once they are
-    /// decoded has as much again.
+    /// decoded has as much again, and so have answers until they are sent.
     pub requests_max: ByteSize,
     /// Largest record batch; Kafka's `message.max.bytes`.
     pub message_max: ByteSize,
