@@ -2,8 +2,9 @@
 //!
 //! Absolute figures say more about the machine than about the broker; the ratio says something. Every
 //! scenario runs on one target after the other, with the same client (librdkafka; for groups a light one)
-//! in this process. Whoever comes first meets a machine in another state (memory that a hypervisor has not
-//! given yet, clocks), so the two change places from round to round, and a figure is the median of its rounds.
+//! in this process. Whoever comes first meets a machine in another state, so the two change places from round to
+//! round, and a figure is the median of its rounds. A virtual machine gives back to its host what is free for
+//! two seconds, and to have it again takes more than to write it: so memory is taken before each measurement.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // measures wall clocks
 
 mod group;
@@ -12,9 +13,9 @@ mod prebuilt;
 mod scenario;
 mod target;
 
-use std::path::PathBuf;
+use std::{io::Write, path::PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use scenario::{Figure, Scenario};
@@ -158,9 +159,22 @@ fn median(values: &[f64]) -> Option<f64> {
     Some((low + high) / 2.0)
 }
 
+/// As much page cache as a scenario fills, at once free again.
+fn take_memory() -> Result<()> {
+    const CHUNK: usize = 1 << 20;
+    const CHUNKS: usize = 6 << 10;
+    let mut file = tempfile::tempfile()?;
+    let chunk = vec![0; CHUNK];
+    (0..CHUNKS).try_for_each(|_| file.write_all(&chunk))?;
+    Ok(())
+}
+
 /// On a fresh target, which inherits nobody's memory or page cache.
 fn measure(start: Start, scenario: Scenario, seconds: u64) -> Result<Vec<Figure>> {
     let target = start()?;
     eprintln!("{}: {scenario:?}", target.name);
+    if scenario != Scenario::Idle {
+        take_memory().context("taking memory")?;
+    }
     scenario.run(&target, seconds)
 }
