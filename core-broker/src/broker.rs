@@ -1,6 +1,6 @@
 //! One broker from start to stop.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, atomic::AtomicI64};
 
 use anyhow::{anyhow, bail};
 use broker_logic::{
@@ -130,6 +130,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         cleaner,
         coordinators: coordinators.clone(),
         upkeep: upkeep.clone(),
+        highest_producer_id: Arc::new(AtomicI64::new(-1)),
         after_clean_stop: false,
     };
     let limits = Limits { default_partitions: config.topics.num_partitions, ..Limits::default() };
@@ -191,6 +192,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Registrations that damaged metadata may have lost: more starts than there are in a year of an hour each.
+const MOST_MISSING: i32 = 10_000;
+
 fn register(metadata: &mut Metadata, me: BrokerId, endpoints: Vec<Endpoint>) -> anyhow::Result<()> {
     if metadata.image.cluster_id().is_none() {
         let cluster_id = Uuid::new_v4().simple().to_string();
@@ -204,7 +208,8 @@ fn register(metadata: &mut Metadata, me: BrokerId, endpoints: Vec<Endpoint>) -> 
         );
     }
     let incarnation = Uuid::new_v4();
-    metadata.execute(&Command::RegisterBroker { id: me, incarnation, endpoints, rack: None })?;
+    let missing = if metadata.is_accepted_damage { MOST_MISSING } else { 0 };
+    metadata.execute(&Command::RegisterBroker { id: me, incarnation, endpoints, rack: None, missing })?;
     Ok(())
 }
 

@@ -17,6 +17,7 @@ fn cluster(topics: &[(&str, i32)]) -> ClusterImage {
         incarnation: Uuid::from_u128(1),
         endpoints: vec![endpoint],
         rack: None,
+        missing: 0,
     };
     let create = |(number, (name, partitions)): (u128, &(&str, i32))| Command::CreateTopic {
         name: (*name).into(),

@@ -14,6 +14,7 @@ fn register(id: i32, incarnation: u128) -> Command {
         incarnation: Uuid::from_u128(incarnation),
         endpoints: vec![Endpoint { listener: "PLAINTEXT".into(), host: "core".into(), port: 9092 }],
         rack: None,
+        missing: 0,
     }
 }
 
@@ -268,6 +269,29 @@ fn any_command() -> impl Strategy<Value = Command> {
         }),
         (0..3i32).prop_map(|id| Command::AllocateProducerIds { broker: BrokerId(id) }),
     ]
+}
+
+#[test]
+fn ids_that_a_log_knows_are_passed_over_unless_they_are_invented() {
+    let mut image = image(&[register(1, 1)]);
+    let (broker, next) = (BrokerId(1), image.next_producer_id().0);
+    for (last, expected) in
+        [(-1, next), (next + 4_999, next + 5_000), (7, next + 5_000), (i64::MAX, next + 5_000)]
+    {
+        run(&mut image, &Command::PassProducerIds { broker, last: ProducerId(last) }).unwrap();
+        assert_eq!(image.next_producer_id(), ProducerId(expected), "after {last}");
+    }
+}
+
+#[test]
+fn epochs_go_past_the_registrations_that_may_be_missing() {
+    let mut image = image(&[register(1, 1), create("t", 1, 1, 1)]);
+    let Command::RegisterBroker { id, endpoints, rack, .. } = register(1, 2) else { unreachable!() };
+    let incarnation = uuid::Uuid::from_u128(9);
+    let again = Command::RegisterBroker { id, incarnation, endpoints, rack, missing: 10_000 };
+    run(&mut image, &again).unwrap();
+    let epoch = image.partition("t", PartitionIndex(0)).unwrap().leader_epoch;
+    assert_eq!(epoch, LeaderEpoch(10_001));
 }
 
 proptest! {

@@ -24,6 +24,7 @@ fn cluster() -> ClusterImage {
         incarnation: Uuid::from_u128(1),
         endpoints: vec![endpoint],
         rack: None,
+        missing: 0,
     };
     let create = Command::CreateTopic {
         name: "t".into(),

@@ -1,7 +1,14 @@
 //! Makes so what the metadata say about this broker's partitions: their logs are opened, follow their
 //! topic's settings, and go with it.
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
+};
 
 use anyhow::Context;
 use broker_logic::{
@@ -38,6 +45,8 @@ pub struct Host {
     pub cleaner: Cleaner,
     pub coordinators: Coordinators,
     pub upkeep: Arc<UpkeepCounts>,
+    /// The highest producer id that a log knows, of those that were opened.
+    pub highest_producer_id: Arc<AtomicI64>,
     /// The run before this one was ended in order: all that was created is there.
     pub after_clean_stop: bool,
 }
@@ -161,6 +170,8 @@ impl Host {
         let tell = move |recovered: &Recovered| writer::log_recovery(&partition, recovered, &upkeep);
         let opened = blocking(move || Hosted::open(RealDisk, me, open, clock::now_ms(), tell)).await;
         let (hosted, recovered) = opened.with_context(|| format!("cannot open the log of {id}"))?;
+        let ids = hosted.replica().producers().states().map(|producer| producer.id);
+        self.highest_producer_id.fetch_max(ids.last().unwrap_or(-1), Relaxed);
         let folder = hosted.folder().to_path_buf();
         let writer = self.writers.of(hosted.id()).clone();
         let (answer, partition) = oneshot::channel();

@@ -46,6 +46,8 @@ pub struct Metadata<D: Disk = RealDisk> {
     limits: Limits,
     /// The log was closed before.
     pub after_clean_stop: bool,
+    /// An operator goes on without what is missing.
+    pub is_accepted_damage: bool,
     /// The newest snapshot; 0 before there is one.
     snapshot_offset: i64,
     /// When the records since then take so much, the next one is due.
@@ -201,6 +203,7 @@ fn load<D: Disk>(disk: D, folder: &Path, limits: Limits) -> anyhow::Result<Metad
         removed,
         limits,
         after_clean_stop,
+        is_accepted_damage: accepted,
         snapshot_offset,
         snapshot_due,
         snapshot_after,
@@ -264,7 +267,7 @@ mod tests {
         let endpoints = vec![Endpoint { listener: "KAFKA".into(), host: "localhost".into(), port: 9092 }];
         for command in [
             Command::FormatCluster { cluster_id: "c".into() },
-            Command::RegisterBroker { id, incarnation: Uuid::nil(), endpoints, rack: None },
+            Command::RegisterBroker { id, incarnation: Uuid::nil(), endpoints, rack: None, missing: 0 },
         ] {
             metadata.execute(&command).unwrap();
         }

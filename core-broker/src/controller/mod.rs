@@ -4,12 +4,16 @@
 mod host;
 mod metadata;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use anyhow::Context;
 use broker_logic::{
     cluster::{ClusterImage, Command, PlanError, Record},
-    ids::TopicId,
+    ids::{ProducerId, TopicId},
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -85,10 +89,19 @@ struct Loop {
 
 /// Hosts every partition that the metadata give to this broker, then takes commands.
 pub async fn start(
-    metadata: Metadata,
+    mut metadata: Metadata,
     host: Host,
 ) -> anyhow::Result<(Controller, watch::Receiver<Arc<ClusterImage>>)> {
     let is_done = host.catch_up(&metadata.image, &metadata.removed).await;
+    // Metadata that were damaged, or restored from a copy, may not know of ids that they gave out: a producer that
+    // got one again would have its records taken for another's.
+    let last = ProducerId(host.highest_producer_id.load(Relaxed));
+    if !metadata.execute(&Command::PassProducerIds { broker: host.me, last })?.is_empty() {
+        warn!(
+            last = last.0,
+            "logs know of producer ids that the metadata have not given out: they are passed over"
+        );
+    }
     let try_again_at = (!is_done).then(|| Instant::now() + TRY_AGAIN);
     let (published, receiver) = watch::channel(Arc::new(metadata.image.clone()));
     let (queue, asked) = mpsc::channel(QUEUE);

@@ -2,17 +2,24 @@
 
 mod client;
 
-use std::{fs, path::PathBuf, process::Command, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use end_to_end::{
     Scene, command,
     http::{self, metric},
+    kafka::Client,
     program, scene,
 };
 use kafka_wire::{
     ErrorCode,
+    messages::init_producer_id::InitProducerIdRequest,
     record_batch::{self, BatchHeader, Compression, Producer, RecordsEncoder},
 };
 
@@ -344,11 +351,7 @@ fn metadata_that_lost_their_end_are_refused_by_every_start() {
         broker.stop()?;
         let log = scene.path("core-broker/metadata/00000000000000000000.log");
         let whole = fs::read(&log)?;
-        fs::create_dir(scene.path("copy"))?;
-        for file in fs::read_dir(scene.path("core-broker/metadata"))? {
-            let file = file?;
-            fs::copy(file.path(), scene.path("copy").join(file.file_name()))?;
-        }
+        copy_folder(&scene.path("core-broker/metadata"), &scene.path("copy"))?;
         fs::write(&log, &whole[..whole.len() - 10])?;
         for _ in 0..2 {
             ensure!(broker.start_again().is_err(), "it starts without the end of its metadata");
@@ -367,6 +370,46 @@ fn metadata_that_lost_their_end_are_refused_by_every_start() {
         ensure!(topic.read()?.len() == 1);
         broker.stop()
     });
+}
+
+#[test]
+fn metadata_from_a_copy_give_out_no_producer_id_that_a_log_knows() {
+    scene(|scene| {
+        let mut broker = scene.broker()?;
+        let mut topic = Topic::create(scene.kafka, "known", &[])?;
+        broker.stop()?;
+        let (metadata, copy) = (scene.path("core-broker/metadata"), scene.path("copy"));
+        copy_folder(&metadata, &copy)?;
+        broker.start_again()?;
+        topic.reconnect(scene.kafka)?;
+        let before = new_producer(scene)?;
+        topic.produce_ok(&batch("k", b"v", now_ms(), before))?;
+        broker.stop()?;
+        fs::remove_dir_all(&metadata)?;
+        fs::rename(&copy, &metadata)?;
+        broker.start_again()?;
+        topic.reconnect(scene.kafka)?;
+        let after = new_producer(scene)?;
+        ensure!(after.id > before.id, "{} is given out twice", after.id);
+        ensure!(topic.produce_ok(&batch("k", b"other", now_ms(), after))? == 1);
+        ensure!(broker.log().contains("producer ids that the metadata have not given out"));
+        broker.stop()
+    });
+}
+
+fn new_producer(scene: &Scene) -> Result<Producer> {
+    let answer = Client::connect(scene.kafka)?.call(InitProducerIdRequest::default(), 1)?;
+    ensure!(answer.error_code == ErrorCode::None, "{answer:?}");
+    Ok(Producer { id: answer.producer_id, epoch: answer.producer_epoch, base_sequence: 0 })
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir(to)?;
+    for file in fs::read_dir(from)? {
+        let file = file?;
+        fs::copy(file.path(), to.join(file.file_name()))?;
+    }
+    Ok(())
 }
 
 #[test]

@@ -6,14 +6,21 @@ use uuid::Uuid;
 use super::configs::{ConfigError, Operation};
 use super::record::Endpoint;
 use super::topic_name::TopicNameError;
-use crate::ids::{BrokerId, TopicId};
+use crate::ids::{BrokerId, ProducerId, TopicId};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// Once in a cluster's life; the same id again changes nothing.
     FormatCluster { cluster_id: String },
     /// At every start of a broker's process, with a fresh `incarnation`.
-    RegisterBroker { id: BrokerId, incarnation: Uuid, endpoints: Vec<Endpoint>, rack: Option<String> },
+    RegisterBroker {
+        id: BrokerId,
+        incarnation: Uuid,
+        endpoints: Vec<Endpoint>,
+        rack: Option<String>,
+        /// So many registrations may be missing from damaged metadata: the partitions' epochs go past them.
+        missing: i32,
+    },
     /// `topic_id` is fresh: chance is an argument.
     CreateTopic { name: String, topic_id: TopicId, layout: Layout, configs: Vec<(String, Option<String>)> },
     /// By its id: a topic that was made again under the same name is another one.
@@ -24,6 +31,8 @@ pub enum Command {
     AlterConfigs { resource: ConfigResource, operations: Vec<(String, Operation)>, replace: bool },
     /// The block is in the record: `Record::ProducerIdBlock`.
     AllocateProducerIds { broker: BrokerId },
+    /// No id up to `last` is given out any more: a log knows it, whatever the metadata have lost.
+    PassProducerIds { broker: BrokerId, last: ProducerId },
 }
 
 /// What has configs that change while brokers run.

@@ -9,7 +9,7 @@ use super::placement::{check_assignments, new_partition, place};
 use super::record::{BrokerRecord, Endpoint, PartitionRecord, PartitionState, Record};
 use super::topic_name::{names_collide, validate_topic_name};
 use crate::fields::fits;
-use crate::ids::{BrokerId, PartitionIndex, ProducerId, TopicId};
+use crate::ids::{BrokerId, LeaderEpoch, PartitionIndex, ProducerId, TopicId};
 
 /// Producer ids are handed to a broker in blocks of so many, as Kafka does.
 pub const PRODUCER_ID_BLOCK: i32 = 1_000;
@@ -19,8 +19,8 @@ impl ClusterImage {
     pub fn plan(&self, command: &Command, limits: &Limits) -> Result<Vec<Record>, PlanError> {
         match command {
             Command::FormatCluster { cluster_id } => self.plan_format(cluster_id),
-            Command::RegisterBroker { id, incarnation, endpoints, rack } => {
-                self.plan_register(*id, *incarnation, endpoints, rack.as_deref())
+            Command::RegisterBroker { id, incarnation, endpoints, rack, missing } => {
+                self.plan_register(*id, *incarnation, endpoints, rack.as_deref(), *missing)
             }
             Command::CreateTopic { name, topic_id, layout, configs } => {
                 self.plan_create_topic(name, *topic_id, layout, configs, limits)
@@ -37,6 +37,7 @@ impl ClusterImage {
                 self.plan_configs(resource, operations, *replace)
             }
             Command::AllocateProducerIds { broker } => self.plan_producer_ids(*broker),
+            Command::PassProducerIds { broker, last } => Ok(self.plan_pass_producer_ids(*broker, *last)),
         }
     }
 
@@ -57,6 +58,7 @@ impl ClusterImage {
         incarnation: Uuid,
         endpoints: &[Endpoint],
         rack: Option<&str>,
+        missing: i32,
     ) -> Result<Vec<Record>, PlanError> {
         if endpoints.is_empty() {
             return Err(PlanError::NoEndpoint);
@@ -77,19 +79,20 @@ impl ClusterImage {
             rack: rack.map(str::to_owned),
         };
         let mut records = vec![Record::Broker(broker)];
-        records.extend(self.lead_again(id));
+        records.extend(self.lead_again(id, missing));
         Ok(records)
     }
 
     /// A process that restarts leads under a fresh epoch. What it lost with an unsynced tail and then
     /// writes anew would otherwise carry the old epoch, and nobody could tell the two apart (KIP-320).
-    fn lead_again(&self, broker: BrokerId) -> impl Iterator<Item = Record> {
+    fn lead_again(&self, broker: BrokerId, missing: i32) -> impl Iterator<Item = Record> {
         self.topics()
             .flat_map(|topic| topic.partitions().map(|(index, state)| (topic.topic_id, index, state)))
             .filter(move |(_, _, state)| state.leader == Some(broker))
-            .map(|(topic_id, partition, state)| {
+            .map(move |(topic_id, partition, state)| {
+                let leader_epoch = LeaderEpoch(state.leader_epoch.0.saturating_add(missing.max(0)));
                 let state = PartitionState {
-                    leader_epoch: state.leader_epoch.next(),
+                    leader_epoch: leader_epoch.next(),
                     partition_epoch: state.partition_epoch.next(),
                     ..state.clone()
                 };
@@ -200,6 +203,16 @@ impl ClusterImage {
             return Err(PlanError::ProducerIdsExhausted);
         }
         Ok(vec![Record::ProducerIdBlock { broker, first, count: PRODUCER_ID_BLOCK }])
+    }
+
+    /// Ids that are very far ahead are nobody's but a client's own invention: they are left alone.
+    fn plan_pass_producer_ids(&self, broker: BrokerId, last: ProducerId) -> Vec<Record> {
+        let first = self.next_producer_id();
+        let ahead = last.0.checked_sub(first.0).and_then(|ahead| i32::try_from(ahead).ok());
+        match ahead.and_then(|ahead| ahead.checked_add(1)) {
+            Some(count) if count > 0 => vec![Record::ProducerIdBlock { broker, first, count }],
+            _ => Vec::new(),
+        }
     }
 
     pub(super) fn existing_topic(&self, name: &str) -> Result<&Topic, PlanError> {
