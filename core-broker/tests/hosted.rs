@@ -470,3 +470,34 @@ fn a_compaction_ends_with_the_log_that_it_was_begun_on() {
         assert_eq!(disk.list(&folder()).unwrap(), files, "{deleted}");
     }
 }
+
+#[test]
+fn retention_keeps_young_records_when_a_full_disk_breaks_off_an_install() {
+    let cleanup_policy = CleanupPolicy { delete: true, compact: true };
+    let both =
+        TopicSettings { cleanup_policy, retention_ms: Some(DAY_MS), segment_bytes: 400, ..compacted() };
+    for nth in 1.. {
+        let disk = MemDisk::new();
+        // One batch a segment, small enough to become one: the first is old, the others are of today.
+        let mut log = open(&disk, TopicSettings { segment_bytes: 100, ..both });
+        for sequence in 0..5 {
+            let (time_ms, key) =
+                (if sequence == 0 { 1_000 } else { 3 * DAY_MS }, format!("k{}", sequence.max(1)));
+            append(&mut log, &batch(from(9, sequence), time_ms, &key, Some("v")), 1_000).unwrap();
+        }
+        log.configure(both, 1_000, &mut Vec::new());
+        let young: Vec<_> = read(&log).into_iter().filter(|(offset, _)| *offset > 0).collect();
+        let mut compaction = log.begin_compaction(3 * DAY_MS, &mut Vec::new()).unwrap().expect("due");
+        let rewritten = compaction.rewrite_next().unwrap().expect("a key stands twice");
+        disk.fail_write(nth, NO_SPACE);
+        let installed = log.install(rewritten, 3 * DAY_MS, &mut Vec::new());
+        if installed.is_ok() {
+            assert!(nth > 2);
+            break;
+        }
+        disk.fail_write(NEVER, 0);
+        upkeep(&mut log, 3 * DAY_MS);
+        log.open_again(disk.clone(), 3 * DAY_MS, |recovered| assert_eq!(recovered.corruption, None)).unwrap();
+        assert!(read(&log).ends_with(&young), "{nth}: {:?}", read(&log));
+    }
+}

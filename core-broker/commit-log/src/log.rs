@@ -241,7 +241,7 @@ impl<D: Disk> Log<D> {
         self.stopped.is_some()
     }
 
-    /// Refuses writes, and takes removals: they are what makes room.
+    /// Refuses writes, and takes removals: they are what makes room. Not so when the files are half changed.
     pub fn is_stopped_by_full_disk(&self) -> bool {
         self.stopped.as_ref().is_some_and(|stopped| stopped.by_full_disk)
     }

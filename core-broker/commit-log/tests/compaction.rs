@@ -11,6 +11,8 @@ use kafka_wire::record_batch::{BatchHeader, Compression, Producer, Record, batch
 
 use crate::support::*;
 
+const NO_SPACE: i32 = 28;
+
 /// `a1,b- c2 | a3`: segments, batches, records; a key of one letter (`_` for none) and a value (`-` for none).
 fn write<D: Disk>(log: &mut Log<D>, script: &str, codec: Compression) {
     for (n, segment) in script.split('|').enumerate() {
@@ -468,7 +470,7 @@ fn a_full_disk_stops_a_compaction_and_not_the_log() {
         let (mut log, _) = open(&disk);
         write(&mut log, "a1 a2 b1 b2 c1 | b3 | z1", Compression::None);
         let before = layout(&log);
-        disk.fail_write(nth, 28);
+        disk.fail_write(nth, NO_SPACE);
         let order = order(&log, 0);
         let error = compact(&mut log, order.clone()).unwrap_err();
         assert!(error.is_disk_full(), "{what}: {error}");
@@ -582,7 +584,7 @@ fn a_failed_write_or_sync_leaves_the_old_segments_or_the_new_one() {
     let fails: [(&str, Fail); 3] = [
         ("a sync", |disk, nth| disk.fail_sync(nth, 5)),
         ("a write", |disk, nth| disk.fail_write(nth, 5)),
-        ("a write on a full disk", |disk, nth| disk.fail_write(nth, 28)),
+        ("a write on a full disk", |disk, nth| disk.fail_write(nth, NO_SPACE)),
     ];
     for (what, fail) in fails {
         for nth in 1.. {
@@ -604,6 +606,45 @@ fn a_failed_write_or_sync_leaves_the_old_segments_or_the_new_one() {
             }
         }
     }
+}
+
+#[test]
+fn while_a_full_disk_keeps_a_segment_from_its_place_no_old_one_is_removed() {
+    let mut stopped = 0;
+    for nth in 1.. {
+        let disk = MemDisk::new();
+        let (mut log, _) = open(&disk);
+        write(&mut log, "a1 b1 | c1 d1 | e1 f1 a2 | z1", Compression::None);
+        let first_end = log.segments()[0].end_offset;
+        let before = records(&log);
+        let young = |log: &Log<MemDisk>| -> Vec<Record> {
+            records(log).into_iter().filter(|record| record.offset >= first_end).collect()
+        };
+        let kept = young(&log);
+        let mut compaction = log.begin_compaction(order(&log, 0));
+        let rewritten = compaction.rewrite_next().unwrap().expect("a key stands twice");
+        disk.fail_write(nth, NO_SPACE);
+        let installed = log.install(rewritten);
+        if installed.is_ok() {
+            break;
+        }
+        assert!(installed.is_err_and(|error| error.is_disk_full()), "{nth}");
+        if log.is_stopped() {
+            stopped += 1;
+            let refused = log.delete_segments_before(first_end);
+            assert!(matches!(refused, Err(LogError::Stopped { .. })), "{nth}: {refused:?}");
+            let refused = log.advance_log_start(first_end);
+            assert!(matches!(refused, Err(LogError::Stopped { .. })), "{nth}: {refused:?}");
+        }
+        for disk in [disk.crash(0), disk.crash(1), disk] {
+            let (mut log, recovered) = open(&disk);
+            assert_eq!((recovered.log_start, recovered.corruption), (0, None), "{nth}");
+            assert!(records(&log).iter().all(|record| before.contains(record)), "{nth}");
+            assert_eq!(young(&log), kept, "{nth}");
+            assert_eq!(log.advance_log_start(first_end).unwrap(), first_end, "{nth}: there is room");
+        }
+    }
+    assert!(stopped > 0);
 }
 
 #[test]

@@ -60,7 +60,12 @@ impl<D: Disk> Log<D> {
             allowed?;
         }
         let installed = self.swap(rewritten, at);
-        self.stop_if_failed(installed)?;
+        if let Err(failed) = &installed {
+            // Opening finishes it. Until then the list tells of segments that are gone, and under the name of the
+            // oldest may stand what holds the records of all of them: even for want of room none is removed.
+            self.refuse_writes(failed.to_string(), false);
+        }
+        installed?;
         Ok(true)
     }
 
