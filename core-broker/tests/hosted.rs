@@ -472,6 +472,21 @@ fn a_compaction_ends_with_the_log_that_it_was_begun_on() {
 }
 
 #[test]
+fn a_log_that_was_opened_again_is_not_marked_by_a_compaction_of_before() {
+    let disk = MemDisk::new();
+    let mut log = open(&disk, compacted());
+    fill(&mut log, 9, 0..11, Some("k"));
+    let before = log.cleaned_to();
+    let mut compaction = log.begin_compaction(2_000, &mut Vec::new()).unwrap().expect("due");
+    log.open_again(disk.clone(), 2_000, |_| ()).unwrap();
+    assert!(compaction.rewrite_next().unwrap().is_none());
+    assert_eq!(log.finish_compaction(compaction, 2_000, &mut Vec::new()).unwrap(), None);
+    assert_eq!(log.cleaned_to(), before);
+    compact(&mut log, 3_000);
+    assert!(log.cleaned_to() > before, "as due as it was");
+}
+
+#[test]
 fn retention_keeps_young_records_when_a_full_disk_breaks_off_an_install() {
     let cleanup_policy = CleanupPolicy { delete: true, compact: true };
     let both =

@@ -395,23 +395,27 @@ fn a_compaction_that_is_not_carried_through_counts_for_nothing() {
         (log, compaction)
     };
     let (mut log, compaction) = begun();
-    assert_eq!(log.finish_compaction(compaction).unwrap(), 0, "not begun");
+    assert_eq!(log.finish_compaction(compaction).unwrap(), Some(0), "not begun");
 
     let (mut log, mut compaction) = begun();
     let rewritten = compaction.rewrite_next().unwrap().unwrap();
     assert!(log.install(rewritten).unwrap());
-    assert_eq!(log.finish_compaction(compaction).unwrap(), 0, "there may be more");
+    assert_eq!(log.finish_compaction(compaction).unwrap(), Some(0), "there may be more");
 
     let (mut log, mut compaction) = begun();
     while compaction.rewrite_next().unwrap().is_some() {}
-    assert_eq!(log.finish_compaction(compaction).unwrap(), 0, "not installed");
+    assert_eq!(log.finish_compaction(compaction).unwrap(), Some(0), "not installed");
 
     let (mut log, mut compaction) = begun();
     let rewritten = compaction.rewrite_next().unwrap().unwrap();
     assert!(compaction.rewrite_next().unwrap().is_none());
     log.delete_segments_before(2).unwrap();
     assert!(!log.install(rewritten).unwrap());
-    assert_eq!(log.finish_compaction(compaction).unwrap(), 0, "one of the two segments is there as it was");
+    assert_eq!(
+        log.finish_compaction(compaction).unwrap(),
+        Some(0),
+        "one of the two segments is there as it was"
+    );
     let order = order(&log, 0);
     assert_eq!(compact(&mut log, order).unwrap(), 4);
     assert_eq!(layout(&log), "a4@3 | z1@4");
@@ -683,10 +687,55 @@ fn a_compaction_whose_log_has_left_its_folder_ends_and_touches_no_file_there() {
             installed += 1;
         }
         if let Some(log) = deleted.lock().unwrap().as_mut() {
-            assert!(installed > 0 && log.finish_compaction(compaction).unwrap() > 0, "{at}");
+            assert!(installed > 0 && log.finish_compaction(compaction).unwrap() > Some(0), "{at}");
         } else {
             assert_eq!(disk.list(dir()).unwrap(), ["00000000000000000000.log"], "{at}");
             assert_eq!(disk.bytes(&dir().join("00000000000000000000.log")).unwrap(), b"another's", "{at}");
         }
+    }
+}
+
+#[test]
+fn a_deleted_key_stays_deleted_when_a_compaction_outlives_its_log() {
+    // Left before the compaction begins to read, at each batch that it reads, and after all.
+    for at in 0..=9 {
+        let disk = MemDisk::new();
+        let (mut log, _) = open(&disk);
+        write(&mut log, "a1 b1 | a- c1 | d1", Compression::None);
+        let mut compaction = log.begin_compaction(order(&log, 0));
+        let (old, batches_read) = (Arc::new(Mutex::new(Some(log))), AtomicU64::new(0));
+        let leave = {
+            let old = Arc::clone(&old);
+            move || old.lock().unwrap().take().iter().for_each(Log::leave_folder)
+        };
+        if at == 0 {
+            leave();
+        }
+        compaction.set_pace(Box::new(move |_| {
+            if batches_read.fetch_add(1, Ordering::Relaxed) + 1 == at {
+                leave();
+            }
+        }));
+        while let Some(rewritten) = compaction.rewrite_next().unwrap() {
+            let mut log = old.lock().unwrap();
+            assert!(log.as_mut().expect("nothing comes of a log that is gone").install(rewritten).unwrap());
+        }
+        drop(old.lock().unwrap().take());
+        let (mut log, _) = open(&disk);
+        assert_eq!(log.finish_compaction(compaction).unwrap(), None, "{at}");
+        assert_eq!(log.cleaned_to(), 0, "{at}");
+
+        // The tombstone goes in its time, and takes with it what it deletes.
+        for now_ms in [1_000, 2_000, 3_000] {
+            write(&mut log, "z1 | z2", Compression::None);
+            log.roll().unwrap();
+            let order = order(&log, now_ms);
+            compact(&mut log, order).unwrap();
+        }
+        assert!(
+            !records(&log).iter().any(|record| record.key.as_deref() == Some(b"a")),
+            "{at}: {}",
+            layout(&log)
+        );
     }
 }

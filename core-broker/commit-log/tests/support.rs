@@ -86,7 +86,7 @@ pub fn compact<D: Disk>(log: &mut Log<D>, order: CompactionOrder) -> Result<i64,
     while let Some(rewritten) = compaction.rewrite_next()? {
         assert!(log.install(rewritten)?);
     }
-    log.finish_compaction(compaction)
+    log.finish_compaction(compaction).map(|cleaned_to| cleaned_to.expect("begun on this log"))
 }
 
 /// Every record from the log's start on.

@@ -125,7 +125,7 @@ impl Work {
                 after > before
             }
             Ok(None) => {
-                debug!(partition = %partition.id, "the log is gone: not compacted");
+                debug!(partition = %partition.id, "the log is gone, or was opened again: not compacted");
                 false
             }
             Err(error) => {
@@ -136,7 +136,7 @@ impl Work {
         }
     }
 
-    /// From which offset to which each key stands once; `None` if the log is gone.
+    /// From which offset to which each key stands once; `None` if the log is gone, or was opened again.
     async fn try_compact(&self, partition: &Partition) -> anyhow::Result<Option<(i64, i64)>> {
         let begun = partition
             .ask(|hosted, now_ms, answers| (hosted.cleaned_to(), hosted.begin_compaction(now_ms, answers)));
@@ -167,7 +167,7 @@ impl Work {
         let finished = partition
             .ask(|hosted, now_ms, answers| hosted.finish_compaction(compaction, now_ms, answers))
             .await;
-        Ok(finished.transpose()?)
+        Ok(finished.transpose()?.flatten())
     }
 }
 

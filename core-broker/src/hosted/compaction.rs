@@ -62,13 +62,13 @@ impl<D: Disk, W> Hosted<D, W> {
         self.stopped_by(installed, now_ms, answers)
     }
 
-    /// Returns the offset below which each key stands once.
+    /// Returns the offset below which each key stands once; `None` if the log was opened again meanwhile.
     pub fn finish_compaction(
         &mut self,
         compaction: Compaction<D>,
         now_ms: i64,
         answers: &mut Answers<W>,
-    ) -> Result<i64, LogError> {
+    ) -> Result<Option<i64>, LogError> {
         let finished = self.log.finish_compaction(compaction);
         self.stopped_by(finished, now_ms, answers)
     }

@@ -113,9 +113,11 @@ impl<D: Disk> Compaction<D> {
         &self.task
     }
 
-    /// Each key stands once below this when all that was rewritten is installed; `None` before all is.
+    /// Each key stands once below this when all that was rewritten is installed; `None` before all is, and for
+    /// ever if the log has left its folder: then not all may have been read.
     pub(crate) fn reaches(&self) -> Option<i64> {
-        self.pass.as_ref().filter(|_| self.exhausted).map(|pass| pass.end)
+        let complete = self.exhausted && !self.task.folder.is_left();
+        self.pass.as_ref().filter(|_| complete).map(|pass| pass.end)
     }
 
     pub(crate) fn replaced(&self) -> &[Arc<Sealed<D::File>>] {
@@ -287,7 +289,7 @@ impl<D: Disk> Task<D> {
         header.is_control() || (header.is_transactional() && self.order.aborted.iter().any(within))
     }
 
-    /// Hands each batch of a segment to `visit`, until it says that this is enough.
+    /// Hands each batch of a segment to `visit`, until it says that this is enough, or the log leaves its folder.
     fn each_batch(
         &self,
         segment: &Sealed<D::File>,

@@ -7,6 +7,7 @@ use crate::{
     Compaction, Disk, LogError,
     compaction::{Checkpoint, CompactionOrder, RewrittenSegment, Task, successor_name, swap_in},
     error::doing,
+    folder::Folder,
 };
 
 impl<D: Disk> Log<D> {
@@ -71,8 +72,12 @@ impl<D: Disk> Log<D> {
 
     /// When there is no more to rewrite: returns the offset below which each key stands once. It is before the
     /// end that was ordered if there were too many keys, and where it was before if not all that was rewritten
-    /// is installed; the next compaction goes on there.
-    pub fn finish_compaction(&mut self, compaction: Compaction<D>) -> Result<i64, LogError> {
+    /// is installed; the next compaction goes on there. `None`, and nothing is done, if it was begun on another
+    /// log of this folder: this one may be as it was before.
+    pub fn finish_compaction(&mut self, compaction: Compaction<D>) -> Result<Option<i64>, LogError> {
+        if !self.is_own(&compaction.task().folder) {
+            return Ok(None);
+        }
         self.begin_write()?;
         let (cleaner, complete) = {
             let state = self.shared.read();
@@ -85,10 +90,15 @@ impl<D: Disk> Log<D> {
             Some(cleaned_to) => {
                 let gaps_before = cleaner.gaps_before.max(cleaned_to);
                 self.save_cleaner(Checkpoint { gaps_before, cleaned_to })?;
-                Ok(cleaned_to)
+                Ok(Some(cleaned_to))
             }
-            None => Ok(cleaner.cleaned_to),
+            None => Ok(Some(cleaner.cleaned_to)),
         }
+    }
+
+    /// What was begun with this folder was begun on this log, which has not left it.
+    fn is_own(&self, folder: &Arc<Folder>) -> bool {
+        Arc::ptr_eq(folder, &self.shared.folder) && !folder.is_left()
     }
 
     /// Where in the list of sealed segments the sources begin.
