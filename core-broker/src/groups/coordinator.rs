@@ -27,10 +27,12 @@ use crate::{
 /// After a read that failed, the partition is read again from its start.
 const READ_AGAIN: Duration = Duration::from_secs(10);
 
+pub type Look = Box<dyn FnOnce(&Coordinator) + Send>;
+
 pub enum Question {
     Request(Request, oneshot::Sender<Answer>),
     /// Answered once the partition is read, or cannot be, or is not here.
-    Look(Box<dyn FnOnce(&Coordinator) + Send>),
+    Look(Look),
     TopicDeleted(Arc<str>),
     Resign,
 }
@@ -51,6 +53,7 @@ pub async fn run(config: GroupConfig, place: Place, mut questions: mpsc::Receive
     let mut owner = Owner {
         coordinator: Coordinator::new(config, Instant::now(), clock::now_ms()),
         partition: None,
+        looking: Vec::new(),
         waiting: BTreeMap::new(),
         next_token: 0,
         outcomes,
@@ -59,6 +62,7 @@ pub async fn run(config: GroupConfig, place: Place, mut questions: mpsc::Receive
         owner.handle(Input::Loaded).await;
         owner.forget_topics_that_are_gone(&at_start).await;
     }
+    owner.show();
     owner.serve(questions, persisted).await;
 }
 
@@ -66,6 +70,8 @@ struct Owner {
     coordinator: Coordinator,
     /// Until it is read: none.
     partition: Option<Partition>,
+    /// Those who came while the partition was being read, to be shown what came of it.
+    looking: Vec<Look>,
     waiting: BTreeMap<Token, oneshot::Sender<Answer>>,
     next_token: Token,
     /// Of the records under way.
@@ -85,6 +91,7 @@ impl Owner {
                 Err(error) => {
                     error!(partition = %place.id, "cannot read the groups' offsets: {error:#}");
                     self.handle(Input::LoadFailed).await;
+                    self.show();
                     self.answer_until(tokio::time::sleep(READ_AGAIN), questions).await?;
                     self.handle(Input::LoadAgain).await;
                 }
@@ -128,7 +135,6 @@ impl Owner {
         partition: Partition,
         questions: &mut mpsc::Receiver<Question>,
     ) -> Option<anyhow::Result<()>> {
-        let mut later = Vec::new();
         let mut replay = Replay::of(partition);
         loop {
             let chunk = {
@@ -139,7 +145,7 @@ impl Owner {
                         biased;
                         chunk = &mut next => break chunk,
                         Some(question) = questions.recv() => match question {
-                            look @ Question::Look(_) => later.push(look),
+                            Question::Look(look) => self.looking.push(look),
                             question => self.hear(question).await?,
                         },
                     }
@@ -147,14 +153,17 @@ impl Owner {
             };
             match chunk {
                 Ok(Some(records)) => records.replay_into(&mut self.coordinator),
-                Ok(None) => break,
+                Ok(None) => return Some(Ok(())),
                 Err(error) => return Some(Err(error)),
             }
         }
-        for look in later {
-            self.hear(look).await?;
+    }
+
+    /// After the coordinator has been told how the reading ended: until then it knows a part.
+    fn show(&mut self) {
+        for look in self.looking.drain(..) {
+            look(&self.coordinator);
         }
-        Some(Ok(()))
     }
 
     /// `None`: nobody asks any more, or the coordinator has resigned.

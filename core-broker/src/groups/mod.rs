@@ -5,6 +5,8 @@ mod coordinator;
 mod persist;
 mod replay;
 pub mod report;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -17,6 +19,7 @@ use broker_logic::{
     ids::{TopicId, TopicPartition},
 };
 use tokio::sync::{OnceCell, mpsc, oneshot, watch};
+use tracing::warn;
 use uuid::Uuid;
 
 use crate::{
@@ -114,11 +117,9 @@ impl Groups {
 
     /// The groups of every partition that can be read, in order of group id.
     pub async fn list(&self) -> Result<Vec<GroupListing>, GroupsError> {
-        let mut groups = Vec::new();
-        for coordinator in self.all().await? {
-            // Kafka, too, lists what is online: one damaged partition does not hide the others.
-            groups.extend(look(coordinator, Coordinator::list).await?.unwrap_or_default());
-        }
+        // Kafka, too, lists what is online: one damaged partition does not hide the others.
+        let listed = look_at_all(self.all().await?, Coordinator::list).await;
+        let mut groups: Vec<_> = listed.into_iter().flatten().flatten().collect();
         groups.sort_by(|one, other| one.group_id.cmp(&other.group_id));
         Ok(groups)
     }
@@ -193,7 +194,24 @@ impl Groups {
     }
 }
 
-/// Asks a coordinator, once it has read its partition, for something that it knows.
+/// What every coordinator tells that is there. One that has stopped is told in the log and left out.
+async fn look_at_all<T: Send + 'static>(
+    coordinators: &[mpsc::Sender<Question>],
+    what: impl Fn(&Coordinator) -> T + Clone + Send + 'static,
+) -> Vec<T> {
+    let mut seen = Vec::with_capacity(coordinators.len());
+    for (partition, coordinator) in coordinators.iter().enumerate() {
+        match look(coordinator, what.clone()).await {
+            Ok(told) => seen.push(told),
+            Err(error) => {
+                warn!(partition, %error, "the groups of a partition of {OFFSETS_TOPIC} are left out")
+            }
+        }
+    }
+    seen
+}
+
+/// Asks a coordinator, once it has read its partition or could not, for something that it knows.
 async fn look<T: Send + 'static>(
     coordinator: &mpsc::Sender<Question>,
     look: impl FnOnce(&Coordinator) -> T + Send + 'static,

@@ -1,11 +1,11 @@
 //! What groups look like from outside: their states, and how far each is behind.
 
 use broker_logic::{
-    groups::GroupListing,
+    groups::{Coordinator, GroupListing},
     ids::{Offset, TopicPartition},
 };
 
-use super::{Groups, GroupsError, look};
+use super::{Groups, GroupsError, look_at_all};
 
 #[derive(Debug, Default)]
 pub struct GroupsReport {
@@ -30,18 +30,17 @@ pub struct PartitionLag {
 
 impl Groups {
     /// For metrics: at most `max_lags` partitions, so that groups cannot make labels without end.
+    /// Of a partition that cannot be read there are none.
     pub async fn report(&self, max_lags: usize) -> Result<GroupsReport, GroupsError> {
-        let mut committed = Vec::new();
-        let mut count = 0;
-        for coordinator in self.all().await? {
-            let (first, all) = look(coordinator, move |coordinator| {
-                let owned = |(group, partition, offset): (&str, &TopicPartition, Offset)| {
-                    (group.to_owned(), partition.clone(), offset)
-                };
-                let first: Vec<_> = coordinator.positions().take(max_lags).map(owned).collect();
-                (first, coordinator.position_count())
-            })
-            .await?;
+        let positions = move |coordinator: &Coordinator| {
+            let owned = |(group, partition, offset): (&str, &TopicPartition, Offset)| {
+                (group.to_owned(), partition.clone(), offset)
+            };
+            let first: Vec<_> = coordinator.positions().take(max_lags).map(owned).collect();
+            (first, coordinator.position_count())
+        };
+        let (mut committed, mut count) = (Vec::new(), 0);
+        for (first, all) in look_at_all(self.all().await?, positions).await {
             committed.extend(first);
             count += all;
         }

@@ -92,7 +92,7 @@ impl Gathered {
         let mut gathered = Self {
             request_memory_bytes: shared.connections.request_memory.bytes_in_use(),
             upkeep: shared.upkeep.totals(),
-            // A coordinator that has stopped is what `/readyz` tells.
+            // Without coordinators there are no groups; whoever asks for one is told why.
             groups: shared.groups.report(admin.max_group_lags).await.unwrap_or_default(),
             ..Self::default()
         };
