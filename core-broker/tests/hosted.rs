@@ -472,6 +472,20 @@ fn a_compaction_ends_with_the_log_that_it_was_begun_on() {
 }
 
 #[test]
+fn a_segment_rewritten_for_a_log_that_was_opened_again_is_not_installed() {
+    let disk = MemDisk::new();
+    let mut log = open(&disk, compacted());
+    fill(&mut log, 9, 0..11, Some("k"));
+    let mut compaction = log.begin_compaction(2_000, &mut Vec::new()).unwrap().expect("due");
+    let rewritten = compaction.rewrite_next().unwrap().expect("a key stands twice");
+    log.open_again(disk.clone(), 2_000, |_| ()).unwrap();
+    let (before, files) = (read(&log), disk.list(&folder()).unwrap());
+    assert!(!log.install(rewritten, 2_000, &mut Vec::new()).unwrap());
+    assert_eq!((read(&log), disk.list(&folder()).unwrap()), (before, files));
+    assert!(log.take_failure().is_none());
+}
+
+#[test]
 fn a_log_that_was_opened_again_is_not_marked_by_a_compaction_of_before() {
     let disk = MemDisk::new();
     let mut log = open(&disk, compacted());

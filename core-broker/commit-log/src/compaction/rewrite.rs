@@ -1,6 +1,10 @@
 //! The long part of a compaction: reads segments and writes their successors. Changes nothing of the log.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use kafka_wire::record_batch::{BatchError, BatchHeader, Compression, Record, decode_records};
@@ -86,6 +90,7 @@ struct Pass {
 
 /// A segment that can take the place of others.
 pub struct RewrittenSegment<D: Disk> {
+    pub(crate) folder: Arc<Folder>,
     pub(crate) sources: Vec<Arc<Sealed<D::File>>>,
     pub(crate) segment: Active<D::File>,
     pub(crate) unfinished: PathBuf,
@@ -153,6 +158,19 @@ impl<D: Disk> Compaction<D> {
     }
 }
 
+impl<D: Disk> RewrittenSegment<D> {
+    /// It is not wanted.
+    pub(crate) fn discard(self, disk: &D) {
+        discard(disk, &self.folder, &self.unfinished);
+    }
+}
+
+/// Room on a full disk is worth more than the error of a file that nobody needs. Whoever opens a folder that
+/// was left removes it there.
+fn discard<D: Disk>(disk: &D, folder: &Folder, unfinished: &Path) {
+    let _ = folder.with(|| disk.remove(unfinished));
+}
+
 impl<D: Disk> Task<D> {
     /// Reads what is not compacted yet, as far as there is room for its keys.
     fn collect_keys(&self) -> Result<Pass, LogError> {
@@ -212,11 +230,11 @@ impl<D: Disk> Task<D> {
         let written = self.write_kept(group, pass, &mut writer);
         let same = group.len() == 1 && !writer.differs;
         if same || written.is_err() {
-            // Room on a full disk is worth more than the error of a file that nobody needs.
-            let _ = self.folder.with(|| self.disk.remove(&writer.path));
+            discard(&self.disk, &self.folder, &writer.path);
         }
         written?;
         Ok((!same).then(|| RewrittenSegment {
+            folder: Arc::clone(&self.folder),
             sources: group.to_vec(),
             segment: writer.segment,
             unfinished: writer.path,

@@ -42,23 +42,21 @@ impl<D: Disk> Log<D> {
     }
 
     /// Puts a rewritten segment in the place of those it was made of; `false`, and nothing is done, if one of
-    /// them is gone. Durable when it returns. To be called in the order in which they were written: a tombstone
-    /// must not go before what it deletes.
+    /// them is gone, or they were taken from another log of this folder. Durable when it returns. To be called in
+    /// the order in which they were written: a tombstone must not go before what it deletes.
     pub fn install(&mut self, rewritten: RewrittenSegment<D>) -> Result<bool, LogError> {
         self.begin_write()?;
         let Some(at) = self.place_of(&rewritten) else {
-            let removed = self.shared.disk.remove(&rewritten.unfinished);
-            removed.map_err(doing("removing", &rewritten.unfinished))?;
+            rewritten.discard(&self.shared.disk);
             return Ok(false);
         };
         let cleaner = self.shared.read().cleaner;
         if cleaner.gaps_before < rewritten.gaps_before {
             let allowed = self.save_cleaner(Checkpoint { gaps_before: rewritten.gaps_before, ..cleaner });
-            if allowed.is_err() {
-                // Nothing has changed, and on a full disk the room is needed.
-                let _ = self.shared.disk.remove(&rewritten.unfinished);
+            if let Err(failed) = allowed {
+                rewritten.discard(&self.shared.disk); // nothing has changed
+                return Err(failed);
             }
-            allowed?;
         }
         let installed = self.swap(rewritten, at);
         if let Err(failed) = &installed {
@@ -108,7 +106,7 @@ impl<D: Disk> Log<D> {
         let at = state.sealed.partition_point(|segment| segment.base < first.base);
         let there = state.sealed.get(at..at + rewritten.sources.len())?;
         let same = there.iter().zip(&rewritten.sources).all(|(a, b)| Arc::ptr_eq(a, b));
-        (same && state.cuts == rewritten.cuts).then_some(at)
+        (self.is_own(&rewritten.folder) && same && state.cuts == rewritten.cuts).then_some(at)
     }
 
     fn swap(&mut self, rewritten: RewrittenSegment<D>, at: usize) -> Result<(), LogError> {
