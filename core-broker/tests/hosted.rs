@@ -9,7 +9,7 @@ use broker_logic::{
     replica::{Acks, AppendError, SequenceError},
 };
 use bytes::Bytes;
-use commit_log::{Disk, MemDisk};
+use commit_log::{Disk, LogError, MemDisk};
 use core_broker::hosted::{AppendResult, DeleteRecordsError, Hosted, OpenPartition};
 use kafka_wire::record_batch::{
     self, BatchHeader, Compression, Producer, RecordsEncoder, batches, decode_records,
@@ -483,6 +483,21 @@ fn a_segment_rewritten_for_a_log_that_was_opened_again_is_not_installed() {
     assert!(!log.install(rewritten, 2_000, &mut Vec::new()).unwrap());
     assert_eq!((read(&log), disk.list(&folder()).unwrap()), (before, files));
     assert!(log.take_failure().is_none());
+}
+
+#[test]
+fn a_segment_rewritten_for_a_log_that_a_full_disk_has_stopped_gives_its_room_back() {
+    let disk = MemDisk::new();
+    let mut log = open(&disk, compacted());
+    fill(&mut log, 9, 0..11, Some("k"));
+    let mut compaction = log.begin_compaction(2_000, &mut Vec::new()).unwrap().expect("due");
+    let rewritten = compaction.rewrite_next().unwrap().expect("a key stands twice");
+    disk.fail_write(1, NO_SPACE);
+    assert!(append(&mut log, &batch(from(9, 11), 1_000, "k", Some("v")), 1_000).is_err());
+    let installed = log.install(rewritten, 2_000, &mut Vec::new());
+    assert!(matches!(installed, Err(LogError::Stopped { .. })), "{installed:?}");
+    let files = disk.list(&folder()).unwrap();
+    assert!(!files.iter().any(|name| name.ends_with(".tmp")), "{files:?}");
 }
 
 #[test]

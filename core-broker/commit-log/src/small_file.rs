@@ -22,7 +22,11 @@ pub(crate) fn replace<D: Disk>(disk: &D, dir: &Path, name: &str, bytes: &[u8]) -
         disk.rename(&beside, &path)?;
         disk.sync_dir(dir)
     };
-    write().map_err(doing("writing", &path))
+    let written = write();
+    if written.is_err() {
+        let _ = disk.remove(&beside); // on a full disk the room is needed
+    }
+    written.map_err(doing("writing", &path))
 }
 
 /// The file as text, `None` if there is none. What is longer than `max_bytes` or not text cannot be ours:

@@ -644,3 +644,28 @@ fn a_hole_in_a_segment_is_an_error_for_who_reads_it() {
     let told = reader.headers(0).last().unwrap().unwrap_err().to_string();
     assert!(told.starts_with(&format!("{FIRST} is damaged at byte {}", 2 * size)), "{told}");
 }
+
+#[test]
+fn tries_to_set_aside_on_a_full_disk_leave_no_copies() {
+    let (disk, batches) = twelve_batches();
+    change(&disk, THIRD, |bytes| bytes[100] ^= 1);
+    let tail = batches[8..].concat().len() as u64;
+    let files = || disk.list(dir()).unwrap();
+    let used =
+        || -> u64 { files().iter().map(|name| disk.bytes(&dir().join(name)).unwrap().len() as u64).sum() };
+    let mut before = None;
+    for room in (0..4).map(|quarter| tail * quarter / 4) {
+        disk.set_capacity(Some(used() + room));
+        let failed = Log::open(disk.clone(), dir(), small()).err().expect("no room for a copy");
+        assert!(failed.is_disk_full(), "{room}: {failed}");
+        assert!(!files().iter().any(|name| name.contains("quarantine")), "{room}: {:?}", files());
+        // What the first try with a little room has written down is there from then on.
+        assert!(room <= tail / 4 || before == Some(used()), "{room}: {before:?}");
+        before = Some(used());
+    }
+    disk.set_capacity(None);
+    let (_, recovered) = open(&disk);
+    assert_eq!(recovered.corruption.expect("told").set_aside, [format!("{THIRD}.quarantine-0")]);
+    let kept = disk.crash(0).bytes(&dir().join(format!("{THIRD}.quarantine-0"))).expect("durable");
+    assert_eq!(kept.len() as u64, tail);
+}

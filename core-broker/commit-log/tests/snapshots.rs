@@ -106,3 +106,17 @@ fn a_cut_and_its_snapshots_go_together_whenever_the_power_goes() {
         }
     }
 }
+
+#[test]
+fn one_that_finds_no_room_leaves_nothing_behind() {
+    let disk = MemDisk::new();
+    let mut log = filled(&disk);
+    log.write_snapshot(3, b"three").unwrap();
+    let before = disk.list(dir()).unwrap();
+    for offset in 4..10 {
+        disk.fail_write(1, 28);
+        assert!(log.write_snapshot(offset, &[7; 1000]).unwrap_err().is_disk_full());
+        assert_eq!(disk.list(dir()).unwrap(), before);
+    }
+    assert_eq!(latest(&log), Some((3, b"three".to_vec())));
+}

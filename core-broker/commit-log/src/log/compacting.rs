@@ -45,19 +45,11 @@ impl<D: Disk> Log<D> {
     /// them is gone, or they were taken from another log of this folder. Durable when it returns. To be called in
     /// the order in which they were written: a tombstone must not go before what it deletes.
     pub fn install(&mut self, rewritten: RewrittenSegment<D>) -> Result<bool, LogError> {
-        self.begin_write()?;
-        let Some(at) = self.place_of(&rewritten) else {
+        let place = self.place_for(&rewritten);
+        let Ok(Some(at)) = place else {
             rewritten.discard(&self.shared.disk);
-            return Ok(false);
+            return place.map(|_| false);
         };
-        let cleaner = self.shared.read().cleaner;
-        if cleaner.gaps_before < rewritten.gaps_before {
-            let allowed = self.save_cleaner(Checkpoint { gaps_before: rewritten.gaps_before, ..cleaner });
-            if let Err(failed) = allowed {
-                rewritten.discard(&self.shared.disk); // nothing has changed
-                return Err(failed);
-            }
-        }
         let installed = self.swap(rewritten, at);
         if let Err(failed) = &installed {
             // Opening finishes it. Until then the list tells of segments that are gone, and under the name of the
@@ -97,6 +89,17 @@ impl<D: Disk> Log<D> {
     /// What was begun with this folder was begun on this log, which has not left it.
     fn is_own(&self, folder: &Arc<Folder>) -> bool {
         Arc::ptr_eq(folder, &self.shared.folder) && !folder.is_left()
+    }
+
+    /// Where it can be put; that offsets may be missing there is written down then.
+    fn place_for(&mut self, rewritten: &RewrittenSegment<D>) -> Result<Option<usize>, LogError> {
+        self.begin_write()?;
+        let Some(at) = self.place_of(rewritten) else { return Ok(None) };
+        let cleaner = self.shared.read().cleaner;
+        if cleaner.gaps_before < rewritten.gaps_before {
+            self.save_cleaner(Checkpoint { gaps_before: rewritten.gaps_before, ..cleaner })?;
+        }
+        Ok(Some(at))
     }
 
     /// Where in the list of sealed segments the sources begin.

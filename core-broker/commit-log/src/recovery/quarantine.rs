@@ -9,6 +9,7 @@ use crate::{
     error::{LogError, doing},
     scan::{Found, Halt, Scan, WHOLE_SEGMENT_WINDOW},
     segment::{Active, MAX_SEGMENT_OFFSETS, base_of_log, log_name},
+    small_file::UNFINISHED,
 };
 
 const SET_ASIDE: &str = ".quarantine-";
@@ -138,8 +139,14 @@ pub(super) fn set_aside<D: Disk>(
     let mut bytes = file_bytes.saturating_sub(damaged.bytes);
     if bytes > 0 {
         let name = free_name(&mut names, damaged.base, damaged.bytes);
-        let path = dir.join(&name);
-        copy(disk, &*damaged.file, damaged.bytes, file_bytes, &path).map_err(doing("writing", &path))?;
+        // Under its name when it is whole: who tries again on a full disk needs the room of the last try.
+        let beside = dir.join(format!("{}.quarantine{UNFINISHED}", log_name(damaged.base)));
+        let copied = copy(disk, &*damaged.file, damaged.bytes, file_bytes, &beside);
+        if copied.is_err() {
+            let _ = disk.remove(&beside);
+        }
+        copied.map_err(doing("writing", &beside))?;
+        disk.rename(&beside, &dir.join(&name)).map_err(doing("renaming", &beside))?;
         set_aside.push(name);
     }
     for &base in later {
