@@ -56,8 +56,7 @@ impl Host {
     /// Whether all is done then.
     pub(super) async fn catch_up(&self, image: &ClusterImage, removed: &BTreeSet<TopicId>) -> bool {
         // First: a deleted topic may stand where one of its name is to be opened.
-        let known = |topic_id| image.topic_by_id(topic_id).is_some();
-        let removed = deleted::find_leftovers(&self.logs, removed, known).unwrap_or_else(|error| {
+        let removed = deleted::find_leftovers(&self.logs, removed, image).unwrap_or_else(|error| {
             error!("the folders of deleted topics stay: {error:#}");
             false
         });
@@ -119,18 +118,19 @@ impl Host {
     }
 
     /// Whoever waits for the topic is told, and groups forget what they committed for it; its folders go in the
-    /// background. Whether they are out of the way.
-    pub(super) async fn delete(&self, topic_id: TopicId, name: &str) -> bool {
-        let of_topic = |partition: &Partition| partition.topic_id == topic_id;
+    /// background, also those of partitions that could not be opened. Whether they are out of the way.
+    pub(super) async fn delete(&self, topic: &Topic) -> bool {
         let mut folders = Vec::new();
-        for partition in self.partitions.all().into_iter().filter(of_topic) {
-            self.partitions.remove(&partition.id);
-            partition.delete().await;
-            folders.push(self.folder(&partition.id));
-            info!(partition = %partition.id, "deleted");
+        for (partition, _) in topic.partitions() {
+            let id = TopicPartition { topic: topic.name.clone(), partition };
+            if let Some(open) = self.partitions.remove(&id) {
+                open.delete().await;
+            }
+            folders.push(self.folder(&id));
+            info!(partition = %id, "deleted");
         }
-        self.coordinators.forget_topic(name).await;
-        deleted::set_aside(&self.logs, folders, topic_id)
+        self.coordinators.forget_topic(&topic.name).await;
+        deleted::set_aside(&self.logs, folders, topic.topic_id)
     }
 
     fn tell_if_missing(&self, open: &OpenPartition) {

@@ -204,7 +204,7 @@ impl Loop {
         let mut all = true;
         let removed = records.iter().filter_map(removed_topic);
         for topic in removed.filter_map(|topic_id| before.topic_by_id(topic_id)) {
-            all &= self.host.delete(topic.topic_id, &topic.name).await;
+            all &= self.host.delete(topic).await;
         }
         all
     }

@@ -302,6 +302,24 @@ fn a_partition_that_cannot_be_opened_is_told_and_keeps_nobody_from_the_others() 
 }
 
 #[test]
+fn a_topic_whose_partition_cannot_be_opened_can_be_deleted_and_made_again() {
+    scene(|scene| {
+        let mut broker = scene.broker()?;
+        let mut lost = Topic::create(scene.kafka, "lost", &[])?;
+        lost.produce_ok(&batch("k", b"old", now_ms(), Producer::NONE))?;
+        broker.stop()?;
+        fs::remove_file(logs(scene).join("lost-0/partition.metadata"))?;
+        broker.start_again()?;
+        lost.reconnect(scene.kafka)?;
+        ensure!(lost.delete()? == ErrorCode::None);
+        ensure!(!logs(scene).join("lost-0").exists(), "the folder stays");
+        let mut again = Topic::create(scene.kafka, "lost", &[])?;
+        ensure!(again.produce_ok(&batch("k", b"v", now_ms(), Producer::NONE))? == 0);
+        broker.stop()
+    });
+}
+
+#[test]
 fn a_folder_without_logs_is_no_log_that_is_in_order() {
     scene(|scene| {
         let folder = scene.path("programs");
