@@ -21,6 +21,8 @@ pub struct Flow {
 #[derive(Debug)]
 struct State {
     in_flight: usize,
+    /// Of these, the produces: they are on their way to the disk and wait for nobody.
+    produces: usize,
     /// Of the last request or answer.
     active_at: Instant,
     /// The client was told to wait until then.
@@ -30,14 +32,15 @@ struct State {
 impl Flow {
     pub fn new() -> Self {
         let now = Instant::now();
-        let state = State { in_flight: 0, active_at: now, muted_until: now };
+        let state = State { in_flight: 0, produces: 0, active_at: now, muted_until: now };
         Self { state: Mutex::new(state), ended: Notify::new() }
     }
 
     /// A request was read and will be answered.
-    pub fn begin(&self) {
+    pub fn begin(&self, is_produce: bool) {
         let mut state = self.state.lock().expect("no holder of this lock panics");
         state.in_flight += 1;
+        state.produces += usize::from(is_produce);
         state.active_at = Instant::now();
     }
 
@@ -46,9 +49,10 @@ impl Flow {
     }
 
     /// KIP-219: the answer is out, and only then the client's next request is left alone for a while.
-    fn end(&self, throttle: Duration) {
+    fn end(&self, is_produce: bool, throttle: Duration) {
         let mut state = self.state.lock().expect("no holder of this lock panics");
         state.in_flight -= 1;
+        state.produces -= usize::from(is_produce);
         state.active_at = Instant::now();
         state.muted_until = state.muted_until.max(state.active_at + throttle);
         self.ended.notify_waiters();
@@ -56,9 +60,18 @@ impl Flow {
 
     /// Until every request that was read is answered.
     pub async fn answered(&self) {
+        self.until(|state| state.in_flight == 0).await;
+    }
+
+    /// Until nothing but produces is under way: everything else may wait for somebody for as long as it likes.
+    pub async fn waits_for_nobody(&self) {
+        self.until(|state| state.in_flight == state.produces).await;
+    }
+
+    async fn until(&self, holds: impl Fn(&State) -> bool) {
         loop {
             let ended = self.ended.notified();
-            if self.in_flight() == 0 {
+            if holds(&self.state.lock().expect("no holder of this lock panics")) {
                 return;
             }
             ended.await;
@@ -94,16 +107,16 @@ pub async fn write(
     socket: WriteHalf<'_>,
     shared: &Shared,
     flow: &Flow,
-    mut queue: mpsc::Receiver<Answer>,
+    mut queue: mpsc::Receiver<(Answer, bool)>,
 ) -> anyhow::Result<()> {
-    while let Some(answer) = queue.recv().await {
+    while let Some((answer, is_produce)) = queue.recv().await {
         let answered = answer.await?;
         if let Some(pieces) = answered.pieces {
-            send(&socket, pieces, shared).await?;
+            send(&socket, pieces, answered.share.is_some(), shared).await?;
         }
         drop(answered.share);
         shared.metrics.throttled(answered.throttle);
-        flow.end(answered.throttle);
+        flow.end(is_produce, answered.throttle);
     }
     Ok(())
 }

@@ -74,6 +74,10 @@ pub enum Closed {
     TooSlow,
     #[error("the client does not read its answers")]
     NeverReads,
+    #[error("there is no room for the answer: others do not read theirs")]
+    NoRoomToAnswer,
+    #[error("the client is over its quota, and others need the memory of what it has sent")]
+    OverQuota,
 }
 
 /// What the protocol allows and we do not take.
@@ -131,7 +135,7 @@ async fn read(
     client: &Client,
     shared: &Arc<Shared>,
     flow: &Arc<Flow>,
-    answers: mpsc::Sender<Answer>,
+    answers: mpsc::Sender<(Answer, bool)>,
 ) -> anyhow::Result<End> {
     let memory = &shared.connections.request_memory;
     let limit = shared.config.broker.request_max.0 as usize;
@@ -139,17 +143,23 @@ async fn read(
     let mut arriving: Option<Arriving> = None;
     loop {
         while let Some(frame) = take_frame(&mut buffer, limit)? {
+            let holds_memory = arriving.as_ref().is_some_and(|it| it.share.is_some()) || flow.in_flight() > 0;
             let accounted = async {
                 let frame = accounted(frame, arriving.take(), flow, memory).await;
-                flow.unmuted().await;
-                frame
+                tokio::select! {
+                    () = flow.unmuted() => Ok(frame),
+                    () = in_the_way_from(Instant::now() + PATIENCE, memory), if holds_memory => {
+                        Err(Closed::OverQuota)
+                    }
+                }
             };
-            let Some(frame) = unless_ended(accounted, &socket, shared).await? else {
+            let Some(frame) = unless_ended(accounted, &socket, shared).await?.transpose()? else {
                 return Ok(End::NoMoreRead);
             };
+            let is_produce = frame.starts_with(&(ApiKey::Produce as i16).to_be_bytes());
             let answer = dispatch::start(shared, client, flow, frame).await?;
-            flow.begin();
-            if answers.send(answer).await.is_err() {
+            flow.begin(is_produce);
+            if answers.send((answer, is_produce)).await.is_err() {
                 return Ok(End::NoMoreRead);
             }
         }
@@ -162,6 +172,10 @@ async fn read(
             // A client that is to wait sends into its own memory, not into ours.
             let begin = async {
                 flow.unmuted().await;
+                // Nor does one hold much behind a request that may wait for long.
+                if length >= READ_BYTES {
+                    flow.waits_for_nobody().await;
+                }
                 Arriving::begin(length, memory).await
             };
             match unless_ended(begin, &socket, shared).await? {
@@ -268,11 +282,14 @@ async fn overdue(arriving: Option<&Arriving>, memory: &Memory) {
     }
     tokio::select! {
         () = sleep_until(*whole_by) => {}
-        () = async {
-            sleep_until(*began + PATIENCE).await;
-            memory.shortage().await;
-        } => {}
+        () = in_the_way_from(*began + PATIENCE, memory) => {}
     }
+}
+
+/// Until others wait for memory, but not before `patient_until`.
+async fn in_the_way_from(patient_until: Instant, memory: &Memory) {
+    sleep_until(patient_until).await;
+    memory.shortage().await;
 }
 
 /// The frame with the memory that it takes. Of small ones only those need a share that a client sends before

@@ -7,14 +7,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+use anyhow::bail;
 use broker_logic::connections::{self as logic, ByteQuota, Full, PlaceLimits, Places, Rarely};
+use kafka_wire::ApiKey;
 use service::ByteSize;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::sleep,
 };
 
 use super::{
+    connection::Closed,
     memory::{Memory, Share},
     send::Piece,
 };
@@ -26,8 +29,12 @@ pub const SMALL_BYTES: usize = 64 << 10;
 /// A structure in memory, and its part of the answer, for the bytes that name it: an empty name has two.
 const DECODED_FACTOR: usize = 32;
 
-/// Answers to small questions that are made at a time.
-const SHORT_TURNS: usize = 16;
+/// Requests that change something are worked on so many at a time: they wait more than they work.
+const CHANGES: usize = 4;
+
+/// Large answers that are made and have no memory yet; the client of another one is told to come again by a closed
+/// connection.
+const WAITING_ANSWERS: usize = 4;
 
 /// Whether somebody is in the way is looked at again after this long, as long as memory is short.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -41,8 +48,10 @@ pub struct Connections {
     pub answer_memory: Memory,
     /// To work on what may take a processor for long.
     turns: Arc<Semaphore>,
-    /// To make answers that may be large.
-    short_turns: Semaphore,
+    /// To change what the controller or the disks decide about.
+    changes: Arc<Semaphore>,
+    /// For answers that wait for their memory.
+    waiting_answers: Semaphore,
     decompressions: Arc<Semaphore>,
     bombs: Arc<Semaphore>,
     places: Mutex<Places<IpAddr>>,
@@ -59,6 +68,8 @@ pub enum Cause {
     Full(Full),
     TooSlow,
     NeverReads,
+    NoRoom,
+    OverQuota,
     Unreadable,
 }
 
@@ -82,7 +93,8 @@ impl Connections {
             decoded: Memory::new(broker.requests_max.0),
             answer_memory: Memory::for_large(broker.requests_max.0),
             turns: Arc::new(Semaphore::new(spare_processors() + 1)),
-            short_turns: Semaphore::new(SHORT_TURNS),
+            changes: Arc::new(Semaphore::new(CHANGES)),
+            waiting_answers: Semaphore::new(WAITING_ANSWERS),
             decompressions: Arc::new(Semaphore::new(spare_processors())),
             bombs: Arc::new(Semaphore::new(1)),
             places: Mutex::new(Places::new(limits)),
@@ -104,9 +116,16 @@ impl Connections {
     }
 
     /// Room for an answer until it is sent, unless it is one of the many small ones.
-    pub async fn room_to_send(&self, pieces: &[Piece]) -> Option<Share> {
+    pub async fn room_to_send(&self, pieces: &[Piece]) -> anyhow::Result<Option<Share>> {
         let bytes = pieces.iter().map(Piece::memory_bytes).sum();
-        if bytes < SMALL_BYTES { None } else { Some(self.answer_memory.share(bytes).await) }
+        if bytes < SMALL_BYTES {
+            return Ok(None);
+        }
+        if let Some(share) = self.answer_memory.try_share(bytes) {
+            return Ok(Some(share));
+        }
+        let Ok(_waiting) = self.waiting_answers.try_acquire() else { bail!(Closed::NoRoomToAnswer) };
+        Ok(Some(self.answer_memory.share(bytes).await))
     }
 
     /// Until somebody waits for room to decode.
@@ -126,12 +145,19 @@ impl Connections {
     }
 
     /// A turn to work on a request that may take long.
-    pub async fn turn(&self) -> OwnedSemaphorePermit {
-        turn_of(&self.turns).await
-    }
-
-    pub async fn short_turn(&self) -> SemaphorePermit<'_> {
-        self.short_turns.acquire().await.expect("the semaphore is never closed")
+    pub async fn turn(&self, api: ApiKey) -> OwnedSemaphorePermit {
+        match api {
+            ApiKey::AlterConfigs
+            | ApiKey::CreatePartitions
+            | ApiKey::CreateTopics
+            | ApiKey::DeleteGroups
+            | ApiKey::DeleteRecords
+            | ApiKey::DeleteTopics
+            | ApiKey::IncrementalAlterConfigs
+            | ApiKey::OffsetCommit
+            | ApiKey::OffsetDelete => turn_of(&self.changes).await,
+            _ => turn_of(&self.turns).await,
+        }
     }
 
     /// A turn to look into what was compressed, and what it becomes is of an honest size.

@@ -94,8 +94,7 @@ pub async fn start(
             };
             let pieces = encode(&response, Vec::new(), version, correlation_id)?;
             drop(response);
-            let share = connections.room_to_send(&pieces).await;
-            Ok(Answered { pieces: Some(pieces), throttle, share })
+            with_share(&connections, pieces, throttle).await
         }));
     }
     let flow = flow.clone();
@@ -151,10 +150,11 @@ impl Work {
         let Self { shared, client, timer, request, frame_bytes } = self;
         timer.begun();
         let connections = shared.connections.clone();
+        let header_api = request.header.api;
         let ((header, request), room) = match frame_bytes < SMALL_BYTES {
             true => (request.decode()?, None),
             false => {
-                let turn = connections.turn().await;
+                let turn = connections.turn(header_api).await;
                 let room = connections.room_to_decode(frame_bytes).await;
                 let decoded = blocking(move || {
                     let _turn = turn;
@@ -171,20 +171,16 @@ impl Work {
                 () = connections.requests_are_short(|| flow.in_flight() > 1) => {}
             }
         };
-        // Many small questions may have large answers.
-        let _turn = match header.api {
-            ApiKey::Metadata => Some(connections.short_turn().await),
-            _ => None,
-        };
         let made = handle(shared, &client, &header, request, hurry).await?;
         timer.answered(Some(&made.response));
-        finish(&connections, &header, made).await
+        let (pieces, throttle) = written(&header, made)?;
+        with_share(&connections, pieces, throttle).await
     }
 
     async fn in_turn(self) -> anyhow::Result<Answered> {
         let Self { shared, client, timer, request, frame_bytes } = self;
         let connections = shared.connections.clone();
-        let turn = connections.turn().await;
+        let turn = connections.turn(request.header.api).await;
         timer.begun();
         let room = connections.room_to_decode(frame_bytes).await;
         let runtime = Handle::current();
@@ -193,18 +189,25 @@ impl Work {
             let (header, request) = request.decode()?;
             let made = handle(shared, &client, &header, request, pending()).await?;
             timer.answered(Some(&made.response));
-            finish(&connections, &header, made).await
+            written(&header, made)
         };
-        blocking(move || runtime.block_on(work)).await
+        let (pieces, throttle) = blocking(move || runtime.block_on(work)).await?;
+        with_share(&connections, pieces, throttle).await
     }
 }
 
-/// Writes the response, and waits until there is room for what it takes until it is sent.
-async fn finish(connections: &Connections, header: &RequestHeader, made: Made) -> anyhow::Result<Answered> {
+fn written(header: &RequestHeader, made: Made) -> anyhow::Result<(Vec<Piece>, Duration)> {
     let Made { response, records, throttle } = made;
-    let pieces = encode(&response, records, header.version, header.correlation_id)?;
-    drop(response);
-    let share = connections.room_to_send(&pieces).await;
+    Ok((encode(&response, records, header.version, header.correlation_id)?, throttle))
+}
+
+/// With the memory that it takes until it is sent. Turns are given back before this is waited for.
+async fn with_share(
+    connections: &Connections,
+    pieces: Vec<Piece>,
+    throttle: Duration,
+) -> anyhow::Result<Answered> {
+    let share = connections.room_to_send(&pieces).await?;
     Ok(Answered { pieces: Some(pieces), throttle, share })
 }
 

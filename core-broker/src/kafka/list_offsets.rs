@@ -43,7 +43,7 @@ pub async fn handle(shared: Arc<Shared>, version: i16, request: ListOffsetsReque
                 continue;
             }
             partitions.push(match shared.partition(&topic.name, asked.partition_index) {
-                Some(partition) => answer(partition, version, asked).await,
+                Some(partition) => answer(&shared, partition, version, asked).await,
                 None => {
                     let image = shared.image();
                     let not_open = |found| errors::not_open(found, asked.partition_index);
@@ -58,6 +58,7 @@ pub async fn handle(shared: Arc<Shared>, version: i16, request: ListOffsetsReque
 }
 
 async fn answer(
+    shared: &Shared,
     partition: Partition,
     version: i16,
     asked: ListOffsetsPartition,
@@ -71,12 +72,12 @@ async fn answer(
         LATEST_TIMESTAMP => Ok(Some((view.high_watermark.0, -1))),
         EARLIEST_TIMESTAMP => Ok(Some((view.log_start.0, -1))),
         EARLIEST_LOCAL_TIMESTAMP if version >= 8 => Ok(Some((view.log_start.0, -1))),
-        MAX_TIMESTAMP if version >= 7 => blocking_lookup(&partition, newest).await,
+        MAX_TIMESTAMP if version >= 7 => blocking_lookup(shared, &partition, newest).await,
         // Nothing is kept anywhere but on local disks.
         LATEST_TIERED_TIMESTAMP if version >= 9 => Ok(None),
         EARLIEST_PENDING_UPLOAD_TIMESTAMP if version >= 11 => Ok(None),
         timestamp if timestamp >= 0 => {
-            blocking_lookup(&partition, move |reader, end| first_at(reader, timestamp, end)).await
+            blocking_lookup(shared, &partition, move |reader, end| first_at(reader, timestamp, end)).await
         }
         _ => return failed(index, ErrorCode::UnsupportedVersion),
     };
@@ -97,12 +98,19 @@ async fn answer(
 type Reader = commit_log::LogReader<commit_log::RealDisk>;
 type Found = Result<Option<(i64, i64)>, ReadError>;
 
+/// In turn: a batch is decompressed and decoded for it.
 async fn blocking_lookup(
+    shared: &Shared,
     partition: &Partition,
     look_up: impl FnOnce(&Reader, Offset) -> Found + Send + 'static,
 ) -> Found {
     let (reader, end) = (partition.reader(), partition.view().high_watermark);
-    blocking(move || look_up(&reader, end)).await
+    let turn = shared.connections.decompression().await;
+    blocking(move || {
+        let _turn = turn;
+        look_up(&reader, end)
+    })
+    .await
 }
 
 /// The log finds the batch; its records say which of them.

@@ -176,6 +176,8 @@ async fn serve_one(socket: TcpStream, client: Client, shared: Arc<Shared>) {
         Err(error) => {
             let (cause, name) = match error.downcast_ref() {
                 Some(Closed::TooSlow) => (Cause::TooSlow, "too_slow"),
+                Some(Closed::NoRoomToAnswer) => (Cause::NoRoom, "no_room"),
+                Some(Closed::OverQuota) => (Cause::OverQuota, "over_quota"),
                 Some(Closed::NeverReads) => (Cause::NeverReads, "never_reads"),
                 None => (Cause::Unreadable, "unreadable"),
             };

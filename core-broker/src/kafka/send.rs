@@ -1,13 +1,16 @@
 //! An answer on its way out. Records leave their files here, a piece at a time and only when the socket takes
 //! it: a client that reads slowly, or never, holds no memory.
 
-use std::{cell::RefCell, collections::VecDeque, io};
+use std::{cell::RefCell, collections::VecDeque, io, time::Duration};
 
 use anyhow::bail;
 use bytes::{Buf, Bytes};
 use commit_log::{RealFile, Slice};
 use kafka_wire::Part;
-use tokio::{net::tcp::WriteHalf, time::sleep};
+use tokio::{
+    net::tcp::WriteHalf,
+    time::{Instant, sleep, sleep_until},
+};
 
 use super::connection::{Closed, PATIENCE};
 use crate::{broker::Shared, partition::blocking};
@@ -18,6 +21,9 @@ const MOST_BYTES: usize = 256 << 10;
 
 /// A socket with little room is offered little: what it does not take was read in vain.
 const LEAST_BYTES: usize = 16 << 10;
+
+/// An answer that holds memory is read faster than this, when others wait for it.
+const SLOWEST_BYTES_PER_SECOND: u64 = 1 << 20;
 
 /// A piece of an answer.
 pub enum Piece {
@@ -49,18 +55,30 @@ pub fn pieces(parts: Vec<Part>, records: impl IntoIterator<Item = Slice<RealFile
     parts.into_iter().map(piece).collect()
 }
 
-pub async fn send(socket: &WriteHalf<'_>, pieces: Vec<Piece>, shared: &Shared) -> anyhow::Result<()> {
+/// Whether it `holds_memory`: then it may not be read arbitrarily slowly when others need that.
+pub async fn send(
+    socket: &WriteHalf<'_>,
+    pieces: Vec<Piece>,
+    holds_memory: bool,
+    shared: &Shared,
+) -> anyhow::Result<()> {
     let mut queue = Queue(pieces.into());
     let mut room = MOST_BYTES;
+    let (began, mut sent) = (Instant::now(), 0);
     while !queue.0.is_empty() {
+        let patient_until = match holds_memory {
+            true => began + PATIENCE + Duration::from_secs(sent / SLOWEST_BYTES_PER_SECOND),
+            false => Instant::now() + PATIENCE,
+        };
         tokio::select! {
             biased;
             writable = socket.writable() => writable?,
-            () = is_in_the_way(shared) => bail!(Closed::NeverReads),
+            () = is_in_the_way(shared, patient_until) => bail!(Closed::NeverReads),
         }
         match BUFFER.with_borrow_mut(|buffer| offer(socket, &queue, &mut buffer[..room]))? {
             Offered::Taken { bytes, all } => {
                 queue.advance(bytes);
+                sent += bytes as u64;
                 room = if all { room * 2 } else { bytes * 2 }.clamp(LEAST_BYTES, MOST_BYTES);
             }
             Offered::Nothing => {}
@@ -71,8 +89,8 @@ pub async fn send(socket: &WriteHalf<'_>, pieces: Vec<Piece>, shared: &Shared) -
 }
 
 /// Until a client that takes nothing is in the way of others, or was so for as long as it could have been idle.
-async fn is_in_the_way(shared: &Shared) {
-    sleep(PATIENCE).await;
+async fn is_in_the_way(shared: &Shared, patient_until: Instant) {
+    sleep_until(patient_until).await;
     tokio::select! {
         // Its requests in flight hold some, and so may its answer.
         () = shared.connections.request_memory.shortage() => {}

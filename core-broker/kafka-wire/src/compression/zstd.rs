@@ -3,7 +3,7 @@
 
 use std::{
     cell::RefCell,
-    io::{self, BufRead, BufReader},
+    io::{self, BufRead, BufReader, Read},
 };
 
 use zstd::{stream::read::Decoder, zstd_safe::DCtx};
@@ -28,6 +28,24 @@ pub fn compress(plain: &[u8]) -> io::Result<Vec<u8>> {
     zstd::bulk::compress(plain, LEVEL)
 }
 
+/// A frame whose window is larger than the limit allows may be sound: with a higher limit it is read.
+struct Frames<R> {
+    decoder: R,
+    limit: usize,
+}
+
+/// As the library says it.
+const WINDOW_TOO_LARGE: &str = "Frame requires too much memory for decoding";
+
+impl<R: Read> Read for Frames<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.decoder.read(buffer).map_err(|error| match error.to_string() == WINDOW_TOO_LARGE {
+            true => io::Error::other(BatchError::TooLarge { limit: self.limit }),
+            false => error,
+        })
+    }
+}
+
 pub fn read<T>(
     packed: &[u8],
     limit: usize,
@@ -40,7 +58,7 @@ pub fn read<T>(
         let mut context = kept.take().or_else(DCtx::try_create).ok_or(corrupt.clone())?;
         let mut decoder = Decoder::with_context(packed, &mut context);
         decoder.window_log_max(window_log).map_err(|_| corrupt)?;
-        let result = read(&mut BufReader::with_capacity(PIECE_BYTES, decoder));
+        let result = read(&mut BufReader::with_capacity(PIECE_BYTES, Frames { decoder, limit }));
         *kept = Some(context).filter(|context| context.sizeof() <= KEPT_BYTES);
         result
     })

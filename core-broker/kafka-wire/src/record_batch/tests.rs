@@ -365,3 +365,71 @@ fn what_is_walked_has_an_end_and_a_limit() {
         assert_eq!(checked(&more, LIMIT), Err(BatchError::TrailingBytes { bytes: 70_000 }), "{codec:?}");
     }
 }
+
+#[test]
+fn zstd_of_the_highest_levels_is_read_where_the_limit_is_high_enough() {
+    let section = batch_of(&["one", "two"], Compression::None)[HEADER_BYTES..].to_vec();
+    for level in [1, 19, 20, 21, 22] {
+        // As a stream that does not say beforehand how long it is, like Java's.
+        let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), level).unwrap();
+        std::io::Write::write_all(&mut encoder, &section).unwrap();
+        let packed = encoder.finish().unwrap();
+        let records = RecordSet {
+            bytes: packed.into(),
+            compression: Compression::Zstd,
+            count: 2,
+            base_timestamp: 1_000,
+            max_timestamp: 1_001,
+        };
+        let batch = assemble(&records, Producer::NONE).freeze();
+        let header = BatchHeader::validate(&batch).unwrap();
+        let small = check_records(&batch, &header, 128 << 10);
+        assert!(small.is_ok() || matches!(small, Err(BatchError::TooLarge { .. })), "{level}: {small:?}");
+        assert!(check_records(&batch, &header, 128 << 20).is_ok(), "{level}");
+    }
+}
+
+#[test]
+fn what_would_take_very_much_decoded_is_refused() {
+    // Headers without names or values: two bytes each.
+    let headers = 2_000_000;
+    let mut record = vec![0, 0, 0, 1, 1];
+    crate::varint::write_signed(&mut record, headers);
+    record.resize(record.len() + 2 * headers as usize, 0);
+    let mut section = Vec::new();
+    crate::varint::write_signed(&mut section, record.len() as i64);
+    section.extend_from_slice(&record);
+    let records = RecordSet {
+        bytes: compress(Compression::Zstd, section.into()).unwrap(),
+        compression: Compression::Zstd,
+        count: 1,
+        base_timestamp: 0,
+        max_timestamp: 0,
+    };
+    let batch = assemble(&records, Producer::NONE).freeze();
+    let header = BatchHeader::validate(&batch).unwrap();
+    assert_eq!(check_records(&batch, &header, 128 << 20), Err(BatchError::TooLarge { limit: 64 << 20 }));
+}
+
+#[test]
+fn lengths_that_javas_consumer_does_not_read_are_refused() {
+    let batch = batch_of(&["one"], Compression::None);
+    let section = &batch[HEADER_BYTES..];
+    // Its length, one byte, in five bytes and in six.
+    for (padding, is_taken) in [(4, true), (5, false), (9, false)] {
+        let mut long = vec![section[0] | 0x80];
+        long.extend(std::iter::repeat_n(0x80, padding - 1));
+        long.push(0);
+        long.extend_from_slice(&section[1..]);
+        let records = RecordSet {
+            bytes: long.into(),
+            compression: Compression::None,
+            count: 1,
+            base_timestamp: 1_000,
+            max_timestamp: 1_000,
+        };
+        let batch = assemble(&records, Producer::NONE).freeze();
+        let header = BatchHeader::validate(&batch).unwrap();
+        assert_eq!(check_records(&batch, &header, LIMIT).is_ok(), is_taken, "{padding}");
+    }
+}

@@ -3,7 +3,9 @@
 
 use std::io::BufRead;
 
-use super::{BatchError, BatchHeader, HEADER_BYTES, decode::SMALLEST_HEADER};
+use bytes::Bytes;
+
+use super::{BatchError, BatchHeader, HEADER_BYTES, Record, decode::SMALLEST_HEADER};
 use crate::{
     compression::{self, Compression},
     varint,
@@ -11,6 +13,18 @@ use crate::{
 
 /// For a record without a time.
 const NO_TIMESTAMP: i64 = -1;
+
+/// Decoded, a record and a header take so much beside their bytes.
+const RECORD_BYTES: usize = size_of::<Record>();
+const HEADER_ENTRY_BYTES: usize = size_of::<(Bytes, Option<Bytes>)>();
+
+/// What a batch may take decoded, beside its bytes, or so many times these: whoever decodes what is stored does not
+/// have to expect more.
+const MOST_DECODED_BYTES: usize = 64 << 20;
+const MOST_DECODED_FACTOR: usize = 16;
+
+/// Kafka's lengths, counts and offset deltas have 32 bits; its readers take no longer ones.
+const MAX_BYTES_32: usize = 5;
 
 /// From the earliest to the latest time of a batch's records, in ms; both -1 where none has a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,9 +44,9 @@ pub fn check_records(
     let section = &batch[HEADER_BYTES.min(batch.len())..header.size.min(batch.len())];
     let limit = max_decompressed_bytes;
     match header.compression()? {
-        Compression::None => Walk { codec: Compression::None, reader: section, at: 0, limit }.all(header),
+        Compression::None => Walk::new(Compression::None, section, section.len(), limit).all(header),
         codec => compression::read(codec, section, limit, |reader| {
-            Walk { codec, reader, at: 0, limit }.all(header)
+            Walk::new(codec, reader, section.len(), limit).all(header)
         }),
     }
 }
@@ -54,6 +68,9 @@ struct Walk<R> {
     /// Bytes behind us.
     at: usize,
     limit: usize,
+    /// What the records so far take decoded, beside their bytes.
+    decoded: usize,
+    most_decoded: usize,
 }
 
 /// No record, or not of what the record's length allows.
@@ -69,6 +86,11 @@ impl From<BatchError> for Bad {
 }
 
 impl<R: BufRead> Walk<R> {
+    fn new(codec: Compression, reader: R, packed: usize, limit: usize) -> Self {
+        let most_decoded = MOST_DECODED_BYTES.max(packed.saturating_mul(MOST_DECODED_FACTOR));
+        Self { codec, reader, at: 0, limit, decoded: 0, most_decoded }
+    }
+
     fn all(mut self, header: &BatchHeader) -> Result<RecordTimes, BatchError> {
         let mut times = RecordTimes { earliest: NO_TIMESTAMP, latest: NO_TIMESTAMP };
         for index in 0..header.record_count {
@@ -85,21 +107,23 @@ impl<R: BufRead> Walk<R> {
 
     /// The record's timestamp delta.
     fn record(&mut self, index: i32) -> Result<i64, Bad> {
-        let len = usize::try_from(self.varint()?).map_err(|_| Bad::Record)?;
+        self.weigh(RECORD_BYTES)?;
+        let len = self.length()?;
         let end = self.at.checked_add(len).ok_or(Bad::Record)?;
         self.skip(1, end)?; // attributes, unused
         let timestamp_delta = self.varint()?;
-        if self.varint()? != i64::from(index) {
+        if self.varint_32()? != i64::from(index) {
             return Err(Bad::Record);
         }
         let nullable = true;
         self.blob(nullable, end)?; // key
         self.blob(nullable, end)?; // value
-        let headers = usize::try_from(self.varint()?).map_err(|_| Bad::Record)?;
+        let headers = self.length()?;
         if headers > end.saturating_sub(self.at) / SMALLEST_HEADER {
             return Err(Bad::Record);
         }
         for _ in 0..headers {
+            self.weigh(HEADER_ENTRY_BYTES)?;
             self.blob(false, end)?;
             self.blob(nullable, end)?;
         }
@@ -107,10 +131,21 @@ impl<R: BufRead> Walk<R> {
     }
 
     fn blob(&mut self, nullable: bool, end: usize) -> Result<(), Bad> {
-        match self.varint()? {
+        match self.varint_32()? {
             -1 if nullable => Ok(()),
             len => self.skip(usize::try_from(len).map_err(|_| Bad::Record)?, end),
         }
+    }
+
+    fn length(&mut self) -> Result<usize, Bad> {
+        usize::try_from(self.varint_32()?).map_err(|_| Bad::Record)
+    }
+
+    fn varint_32(&mut self) -> Result<i64, Bad> {
+        let from = self.at;
+        let value = self.varint()?;
+        let is_short = self.at - from <= MAX_BYTES_32 && i32::try_from(value).is_ok();
+        if is_short { Ok(value) } else { Err(Bad::Record) }
     }
 
     fn varint(&mut self) -> Result<i64, Bad> {
@@ -133,6 +168,12 @@ impl<R: BufRead> Walk<R> {
             }
         }
         Err(Bad::Record)
+    }
+
+    fn weigh(&mut self, bytes: usize) -> Result<(), BatchError> {
+        self.decoded += bytes;
+        let limit = self.most_decoded;
+        if self.decoded > limit { Err(BatchError::TooLarge { limit }) } else { Ok(()) }
     }
 
     /// Not beyond `end`.

@@ -118,8 +118,8 @@ fn bomb(codec: Compression, bytes: &[u8]) -> Bytes {
 /// The beginning of a record that would take as long as it lasts, so that nothing is wrong with it at once.
 fn part() -> Vec<u8> {
     // In zigzag: its length, 0 for attributes and deltas, no key, the length of its value.
-    let (gigabytes_4, nothing, no_key, gigabyte) = (b"\x80\x80\x80\x80\x20", 0, 1, b"\x80\x80\x80\x80\x08");
-    let mut part = [&gigabytes_4[..], &[nothing; 3], &[no_key], gigabyte].concat();
+    let (longest, nothing, no_key, gigabyte) = (b"\xfe\xff\xff\xff\x0f", 0, 1, b"\x80\x80\x80\x80\x08");
+    let mut part = [&longest[..], &[nothing; 3], &[no_key], gigabyte].concat();
     part.resize(PART_BYTES, 0);
     part
 }

@@ -110,16 +110,17 @@ fn requests_that_wait_for_their_turn_hold_no_more_than_their_bytes() {
         let unnamed = MetadataRequestTopic { name: Some(String::new()), ..Default::default() };
         let metadata = MetadataRequest { topics: Some(vec![unnamed; 500_000]), ..Default::default() };
         client.ask(a_long_wait(), FETCH)?;
-        for _ in 0..WAITING {
-            client.ask(metadata.clone(), 1)?;
-        }
+        let asked = encode_request(&Request::from(metadata), 1, 1, Some(CLIENT_ID))?.concat();
+        let mut socket = client.socket.try_clone()?;
+        // They are not read before the wait is over, and the socket takes no more.
+        let sending = std::thread::spawn(move || (0..WAITING).try_for_each(|_| socket.write_all(&asked)));
         // What ends the wait has to be done by another, and then all of them have their turn.
         let mut other = Client::connect(client.socket.peer_addr()?)?;
         other.call(produce(TOPIC, &[0], batch(b"enough")), PRODUCE)?;
         for _ in 0..=WAITING {
             client.receive()?.context("closed")?;
         }
-        Ok(())
+        Ok(sending.join().expect("the sender does not panic")?)
     });
 }
 
