@@ -50,7 +50,7 @@ fn large_requests_of_a_few_clients_keep_nobody_waiting() {
             let asking: Vec<_> = (0..CLIENTS).map(|_| threads.spawn(ask)).collect();
             asking.into_iter().try_for_each(|asked| asked.join().expect("does not panic"))
         })?;
-        neighbour.was_served_within(Duration::from_secs(1))?;
+        neighbour.was_served_within(Duration::from_secs(3))?;
         broker.stop()
     });
 }
