@@ -15,14 +15,9 @@
 //! It is gone from the disk before the first write: a mark that outlives it would vouch for bytes it has
 //! never seen. A log that is opened and closed and never written keeps it, and that costs nothing.
 
-use std::{io, path::Path};
+use std::path::Path;
 
-use crate::{
-    compaction::Checkpoint,
-    disk::Disk,
-    error::{LogError, doing},
-    small_file,
-};
+use crate::{compaction::Checkpoint, disk::Disk, error::LogError, small_file};
 
 pub(crate) const FILE: &str = "clean-shutdown";
 const MAX_SEGMENTS: usize = 50_000;
@@ -110,14 +105,7 @@ impl Closed {
 
 /// Durable when it returns.
 pub(crate) fn remove<D: Disk>(disk: &D, dir: &Path) -> Result<(), LogError> {
-    let path = dir.join(FILE);
-    match disk.remove(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => {
-            removed.map_err(doing("removing", &path))?;
-            disk.sync_dir(dir).map_err(doing("syncing", dir))
-        }
-    }
+    small_file::remove(disk, dir, FILE)
 }
 
 #[cfg(test)]

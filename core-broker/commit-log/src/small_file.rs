@@ -29,6 +29,18 @@ pub(crate) fn replace<D: Disk>(disk: &D, dir: &Path, name: &str, bytes: &[u8]) -
     written.map_err(doing("writing", &path))
 }
 
+/// Durable when it returns; a file that is not there is removed.
+pub(crate) fn remove<D: Disk>(disk: &D, dir: &Path, name: &str) -> Result<(), LogError> {
+    let path = dir.join(name);
+    match disk.remove(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => {
+            removed.map_err(doing("removing", &path))?;
+            disk.sync_dir(dir).map_err(doing("syncing", dir))
+        }
+    }
+}
+
 /// The file as text, `None` if there is none. What is longer than `max_bytes` or not text cannot be ours:
 /// it reads as empty.
 pub(crate) fn read<D: Disk>(

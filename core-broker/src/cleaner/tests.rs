@@ -6,14 +6,13 @@ use broker_logic::{
     replica::Acks,
 };
 use kafka_wire::record_batch::{self, BatchHeader, Compression, Producer, RecordsEncoder};
-use tokio::sync::oneshot;
 
 use super::*;
 use crate::{
     clock,
     hosted::{Hosted, OpenPartition},
     metrics::Metrics,
-    writer::{Command, Writers},
+    writer::Writers,
 };
 
 const ME: BrokerId = BrokerId(1);
@@ -52,10 +51,7 @@ async fn host(writers: &Writers, logs: &Path, index: i32) -> Partition {
         id: id.clone(),
     };
     let (hosted, _) = Hosted::open(RealDisk, ME, open, clock::now_ms(), |_| ()).unwrap();
-    let (answer, partition) = oneshot::channel();
-    let sent = writers.of(&id).send(Command::Host { hosted: Box::new(hosted), answer }).await;
-    assert!(sent.is_ok());
-    partition.await.unwrap()
+    writers.host(hosted).await.unwrap()
 }
 
 /// Compacted, in segments of two batches.

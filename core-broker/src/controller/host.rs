@@ -16,10 +16,7 @@ use broker_logic::{
     ids::{BrokerId, TopicId, TopicPartition},
 };
 use commit_log::{RealDisk, Recovered};
-use tokio::{
-    sync::oneshot,
-    task::{JoinError, JoinSet},
-};
+use tokio::task::{JoinError, JoinSet};
 use tracing::{error, info, warn};
 
 use crate::{
@@ -173,11 +170,7 @@ impl Host {
         let ids = hosted.replica().producers().states().map(|producer| producer.id);
         self.highest_producer_id.fetch_max(ids.last().unwrap_or(-1), Relaxed);
         let folder = hosted.folder().to_path_buf();
-        let writer = self.writers.of(hosted.id()).clone();
-        let (answer, partition) = oneshot::channel();
-        let host = writer::Command::Host { hosted: Box::new(hosted), answer };
-        writer.send(host).await.map_err(|_| anyhow::anyhow!("the log writer has stopped"))?;
-        let partition = partition.await.context("the log writer has stopped")?;
+        let partition = self.writers.host(hosted).await.context("the log writer has stopped")?;
         if !recovered.clean_shutdown {
             self.cleaner.scrub(partition.clone(), folder);
         }

@@ -17,7 +17,7 @@ use crate::{
     hosted::{Hosted, OpenPartition},
     metrics::Metrics,
     partition::Partition,
-    writer::{Command as Write, Writers},
+    writer::Writers,
 };
 
 const ME: BrokerId = BrokerId(1);
@@ -122,10 +122,7 @@ async fn host(writers: &Writers, logs: &Path) -> Partition {
         id: id.clone(),
     };
     let (hosted, _) = Hosted::open(RealDisk, ME, open, clock::now_ms(), |_| ()).unwrap();
-    let (answer, partition) = oneshot::channel();
-    let sent = writers.of(&id).send(Write::Host { hosted: Box::new(hosted), answer }).await;
-    assert!(sent.is_ok());
-    partition.await.unwrap()
+    writers.host(hosted).await.unwrap()
 }
 
 fn settings() -> TopicSettings {

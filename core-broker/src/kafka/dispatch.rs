@@ -150,11 +150,10 @@ impl Work {
         let Self { shared, client, timer, request, frame_bytes } = self;
         timer.begun();
         let connections = shared.connections.clone();
-        let header_api = request.header.api;
         let ((header, request), room) = match frame_bytes < SMALL_BYTES {
             true => (request.decode()?, None),
             false => {
-                let turn = connections.turn(header_api).await;
+                let turn = connections.turn(request.header.api).await;
                 let room = connections.room_to_decode(frame_bytes).await;
                 let decoded = blocking(move || {
                     let _turn = turn;

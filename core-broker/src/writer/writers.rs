@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use broker_logic::ids::TopicPartition;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Command, Writer};
-use crate::{metrics::Metrics, upkeep::UpkeepCounts};
+use super::{Command, HostedLog, Writer};
+use crate::{metrics::Metrics, partition::Partition, upkeep::UpkeepCounts};
 
 /// More would only wait for the same disk: what a writer does is the kernel's copying and its syncs.
 const MOST: usize = 4;
@@ -30,6 +30,14 @@ impl Writers {
         let topic: usize = partition.topic.bytes().map(usize::from).sum();
         let number = topic.wrapping_add(partition.partition.0 as usize);
         &self.queues[number % self.queues.len()]
+    }
+
+    /// Gives an opened log to the writer that has it from here on; `None` if that has stopped.
+    pub async fn host(&self, hosted: HostedLog) -> Option<Partition> {
+        let (answer, partition) = oneshot::channel();
+        let queue = self.of(hosted.id()).clone();
+        queue.send(Command::Host { hosted: Box::new(hosted), answer }).await.ok()?;
+        partition.await.ok()
     }
 
     /// Once each has taken a turn; `false` if one has ended.

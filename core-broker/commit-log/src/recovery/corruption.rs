@@ -10,14 +10,9 @@
 //! What proves how far a damaged log had come may be what is set aside. Whoever opens the log after a crash in
 //! between finds the same loss, tells it, and gives no offset out again.
 
-use std::{io, path::Path};
+use std::path::Path;
 
-use crate::{
-    disk::Disk,
-    error::{LogError, doing},
-    segment::base_of_log,
-    small_file,
-};
+use crate::{disk::Disk, error::LogError, segment::base_of_log, small_file};
 
 pub(crate) const FILE: &str = "being-mended";
 const MAX_BYTES: u64 = 4096;
@@ -88,12 +83,5 @@ impl Corruption {
 
 /// Durable when it returns.
 pub(super) fn is_mended<D: Disk>(disk: &D, dir: &Path) -> Result<(), LogError> {
-    let path = dir.join(FILE);
-    match disk.remove(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => {
-            removed.map_err(doing("removing", &path))?;
-            disk.sync_dir(dir).map_err(doing("syncing", dir))
-        }
-    }
+    small_file::remove(disk, dir, FILE)
 }
